@@ -1,0 +1,1 @@
+"""Separation engines: one interface (`engine`), and the engines that implement it."""

@@ -1,0 +1,47 @@
+"""What can go wrong between a selection and a placement, one class per situation.
+
+Errors of media are stemmux's own (`stemmux.errors.StemmuxError`). Every error here has a
+`hint`, one sentence with the way out, and the exit code that the command line ends with.
+"""
+
+from __future__ import annotations
+
+
+class SoundmatteError(Exception):
+    """The root of every error that soundmatte raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(SoundmatteError):
+    """The words or files given do not make a task."""
+
+    exit_code = 2
+
+
+class EngineRefused(SoundmatteError):
+    """The engine cannot do what is asked, and says so before any work."""
+
+    exit_code = 4
+
+
+class WeightsMissing(SoundmatteError):
+    """A model's weights are on none of the places where they are looked for."""
+
+
+class WeightsRefused(SoundmatteError):
+    """A file offered as weights is not the file that it should be (SHA-256)."""
+
+
+class SettingsRefused(SoundmatteError):
+    """The settings file cannot be read or names something that is no setting."""
+
+    exit_code = 2
+
+
+class ExtraMissing(SoundmatteError):
+    """A part of the product that is installed on request is not installed."""
