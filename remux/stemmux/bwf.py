@@ -1,0 +1,242 @@
+"""Broadcast WAV: stems as editors want them, written block by block and read back the same way.
+
+24-bit integers or 32-bit floats, a `bext` chunk that says where on the clock the first sample
+lies (EBU Tech 3285), RF64 above 4 GB (EBU Tech 3306). Samples are whole steps of a grid; see
+`stemmux.conform`. This module must not know what a stem is.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from stemmux.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Encoding = Literal["s24", "f32"]
+
+#: Frames read or written at a time.
+BLOCK = 1 << 16
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+#: The part of a WAVE_FORMAT_EXTENSIBLE identifier behind its format tag.
+_SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")
+#: Speaker bits of WAVE_FORMAT_EXTENSIBLE, in the order in which channels must come.
+_ORDER = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
+    *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
+_SPEAKERS = {name: 1 << bit for bit, name in enumerate(_ORDER)}
+_SIZE_LIMIT = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class WaveFormat:
+    """Rate in Hz, channels, how a sample is stored, and the speakers' names if known."""
+
+    rate: int
+    channels: int
+    encoding: Encoding
+    speakers: tuple[str, ...] = ()
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of every channel."""
+        return self.channels * (3 if self.encoding == "s24" else 4)
+
+    def chunk(self) -> bytes:
+        """The `fmt ` chunk: plain for mono and stereo, which every reader takes."""
+        bits = 24 if self.encoding == "s24" else 32
+        tag = _PCM if self.encoding == "s24" else _FLOAT
+        plain = self.channels <= 2
+        body = struct.pack(
+            "<HHIIHH",
+            tag if plain else _EXTENSIBLE,
+            self.channels,
+            self.rate,
+            self.rate * self.frame_bytes,
+            self.frame_bytes,
+            bits,
+        )
+        if not plain:
+            body += struct.pack("<HHIH", 22, bits, self._speaker_mask(), tag) + _SUBFORMAT
+        elif tag == _FLOAT:
+            body += struct.pack("<H", 0)
+        return _chunk(b"fmt ", body)
+
+    def _speaker_mask(self) -> int:
+        bits = [_SPEAKERS.get(name, 0) for name in self.speakers]
+        in_order = all(bits) and bits == sorted(set(bits)) and len(bits) == self.channels
+        return sum(bits) if in_order else 0
+
+
+@dataclass(frozen=True)
+class Origination:
+    """What the `bext` chunk says.
+
+    Attributes:
+        time_reference: samples from midnight to the first sample.
+        date, time: `YYYY-MM-DD` and `HH:MM:SS` of the recording. Taken from the clip, never from
+            the clock, so that the same work gives the same bytes.
+    """
+
+    description: str = ""
+    time_reference: int = 0
+    date: str = ""
+    time: str = ""
+
+    def chunk(self) -> bytes:
+        """Version 1 of the chunk, without coding history."""
+        body = (
+            _text(self.description, 256)
+            + _text("Soundmatte", 32)
+            + _text("", 32)
+            + _text(self.date, 10)
+            + _text(self.time, 8)
+            + struct.pack("<QH", max(0, self.time_reference), 1)
+            + bytes(64 + 190)
+        )
+        return _chunk(b"bext", body)
+
+
+def _text(value: str, size: int) -> bytes:
+    return value.encode("ascii", "replace")[:size].ljust(size, b"\0")
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + (b"\0" if len(body) % 2 else b"")
+
+
+class WaveWriter:
+    """Writes one WAV file, block by block; the sizes are filled in on `close`.
+
+    The file is not renamed, nor flushed to the disk: `stemmux.files.replacing` does that.
+    """
+
+    def __init__(
+        self, path: Path, form: WaveFormat, origination: Origination | None = None
+    ) -> None:
+        self.form = form
+        self.frames = 0
+        # The JUNK chunk becomes `ds64` if the file outgrows 4 GB.
+        chunks = _chunk(b"JUNK", bytes(28))
+        if origination is not None:
+            chunks += origination.chunk()
+        chunks += form.chunk()
+        if form.encoding == "f32":
+            self._fact = 12 + len(chunks) + 8
+            chunks += _chunk(b"fact", bytes(4))
+        self._data = 12 + len(chunks)
+        self._file = path.open("wb")
+        self._file.write(b"RIFF\0\0\0\0WAVE" + chunks + b"data\0\0\0\0")
+
+    def write(self, steps: NDArray[np.int32], step: float = 2.0**-23) -> None:
+        """Append samples `[frames, channels]`, given in whole steps.
+
+        Args:
+            steps: for 24 bit the integers themselves; for float the multiples of `step`.
+            step: size of a step as a share of full scale (float only).
+        """
+        import numpy as np
+
+        if self.form.encoding == "s24":
+            wide = np.ascontiguousarray(steps, dtype="<i4").view(np.uint8)
+            data = wide.reshape(-1, 4)[:, :3].tobytes()
+        else:
+            data = (steps * np.float64(step)).astype("<f4").tobytes()
+        self._file.write(data)
+        self.frames += len(steps)
+
+    def close(self) -> None:
+        """Fill in the sizes and close the file."""
+        size = self.frames * self.form.frame_bytes
+        if size % 2:
+            self._file.write(b"\0")
+        total = self._file.tell() - 8
+        if total <= _SIZE_LIMIT:
+            self._patch(4, struct.pack("<I", total))
+            self._patch(self._data + 4, struct.pack("<I", size))
+        else:
+            self._patch(0, b"RF64\xff\xff\xff\xff")
+            self._patch(12, b"ds64")
+            self._patch(20, struct.pack("<QQQI", total, size, self.frames, 0))
+            self._patch(self._data + 4, b"\xff\xff\xff\xff")
+        if self.form.encoding == "f32":
+            self._patch(self._fact, struct.pack("<I", min(self.frames, _SIZE_LIMIT)))
+        self._file.close()
+
+    def _patch(self, position: int, data: bytes) -> None:
+        self._file.seek(position)
+        self._file.write(data)
+
+    def __enter__(self) -> WaveWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._file.close()
+
+
+def wave_format(path: Path) -> tuple[WaveFormat, int]:
+    """Format and number of frames of a WAV file of ours.
+
+    Raises:
+        UnreadableMedia: it cannot be read as a WAV file.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise UnreadableMedia(f"{path.name} cannot be read as WAV.") from error
+    encoding: Encoding = "s24" if info.subtype.startswith("PCM") else "f32"
+    return WaveFormat(info.samplerate, info.channels, encoding), info.frames
+
+
+def float_blocks(
+    path: Path, *, start: int = 0, stop: int | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """The samples as floats `[frames, channels]`, full scale ±1, a block at a time."""
+    import soundfile
+
+    with soundfile.SoundFile(str(path)) as file:
+        file.seek(start)
+        left = (file.frames if stop is None else stop) - start
+        while left > 0:
+            block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)
+            if not len(block):
+                return
+            left -= len(block)
+            yield block
+
+
+def step_blocks(path: Path, step: float = 2.0**-23) -> Iterator[NDArray[np.int32]]:
+    """The samples as whole steps `[frames, channels]`, exactly as they were written."""
+    import numpy as np
+    import soundfile
+
+    with soundfile.SoundFile(str(path)) as file:
+        integers = file.subtype.startswith("PCM")
+        while True:
+            if integers:
+                # libsndfile left-aligns every integer width in 32 bits.
+                block = file.read(BLOCK, dtype="int32", always_2d=True) >> 8
+            else:
+                samples = file.read(BLOCK, dtype="float32", always_2d=True)
+                block = np.rint(samples.astype(np.float64) / step).astype(np.int32)
+            if not len(block):
+                return
+            yield block

@@ -1,0 +1,216 @@
+"""Cut an exact range out of a clip: the mix, a mono of it, and the proxy picture, in one decode.
+
+The range is counted from the first picture and cut on the file's own clock, to the sample and to
+the frame; the recipe and its measurements are in `docs/how-it-works.md`. This module must not know
+what the cuts are for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stemmux.errors import VerificationFailed
+from stemmux.ffmpeg import Progress, guarded, run_graph
+from stemmux.probe import AudioStream, Media, VideoStream
+from stemmux.timebase import Span, nearest, sample_at
+
+if TYPE_CHECKING:
+    import ffmpeg as graph
+
+#: Frames per second of the proxy and the mask: all that the separation model looks at.
+PROXY_RATE = 25
+#: Largest width and height of the proxy, in pixels.
+PROXY_SIZE = 640
+#: Rate of the mono sound, in Hz: the model's own.
+MONO_RATE = 48_000
+#: A jump ahead in a long clip lands this long before the range, so that a picture to build on
+#: is among what is decoded (s).
+_RUN_UP = 10
+#: Share of each speaker in the mono (ITU-R BS.775), before they are brought to a sum of 1.
+_FRONT, _CENTRE, _OTHER, _LFE = 0.7071, 1.0, 0.5, 0.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is wanted of a range; at least one file.
+
+    Attributes:
+        mix: all channels at the track's rate, 32-bit float WAV.
+        mono: one channel at 48 kHz, 32-bit float WAV.
+        proxy: H.264 at a constant 25 fps, at most 640 pixels, with the mono as 16-bit PCM (MOV).
+        track: number of the audio track, from 1.
+    """
+
+    mix: Path | None = None
+    mono: Path | None = None
+    proxy: Path | None = None
+    track: int = 1
+
+
+def proxy_frames(span: Span) -> int:
+    """How many pictures the proxy and the mask of a range have."""
+    return max(1, nearest(span.duration * PROXY_RATE))
+
+
+def proxy_size(video: VideoStream) -> tuple[int, int]:
+    """Width and height of the proxy: upright, square pixels, even, never enlarged."""
+    width, height = video.display_size
+    scale = min(Fraction(1), Fraction(PROXY_SIZE, max(width, height)))
+    return max(2, nearest(width * scale / 2) * 2), max(2, nearest(height * scale / 2) * 2)
+
+
+def extract(media: Media, span: Span, cut: Cut, *, progress: Progress | None = None) -> None:
+    """Write the files of `cut`, which are replaced if they exist.
+
+    Raises:
+        NoAudio, NoPicture: the clip does not have what is asked for.
+        UnreadableMedia: the media breaks off or is damaged.
+        VerificationFailed: a file has not the length that it should have.
+    """
+    outputs = []
+    if cut.mix or cut.mono or cut.proxy:
+        outputs = _outputs(media, span, cut)
+    limit = 300 + 60 * float(media.duration)
+    run_graph(*outputs, limit=limit, duration=span.duration, progress=progress)
+    track = media.track(cut.track)
+    if cut.mix is not None:
+        _check_frames(cut.mix, _length(span, track.rate))
+    if cut.mono is not None:
+        _check_frames(cut.mono, _length(span, MONO_RATE))
+
+
+def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStream]:
+    import ffmpeg as graph
+
+    track = media.track(cut.track)
+    sound = guarded(media.path, copyts=None)[f"a:{media.audio.index(track)}"]
+    copies = _exact_sound(sound, track, media.origin, span).asplit()
+    outputs = []
+    if cut.mix is not None:
+        outputs.append(_wave(copies[0], cut.mix))
+    if cut.mono is not None or cut.proxy is not None:
+        mono = _mono(copies[1] if cut.mix is not None else copies[0], track, span).asplit()
+        if cut.mono is not None:
+            outputs.append(_wave(mono[0], cut.mono))
+        if cut.proxy is not None:
+            picture = proxy_picture(media, span)
+            spoken = mono[1] if cut.mono is not None else mono[0]
+            outputs.append(
+                graph.output(
+                    picture,
+                    spoken,
+                    f"file:{cut.proxy.absolute()}",
+                    vcodec="libx264",
+                    preset="veryfast",
+                    crf=20,
+                    pix_fmt="yuv420p",
+                    acodec="pcm_s16le",
+                    movflags="+faststart",
+                )
+            )
+    return outputs
+
+
+def _exact_sound(
+    sound: graph.nodes.FilterableStream, track: AudioStream, origin: Fraction, span: Span
+) -> graph.nodes.FilterableStream:
+    """The samples of the range, silence where the track has none, cut by sample numbers.
+
+    Gaps of 4 ms and more are filled; smaller ones are the rounding of coarse clocks (Matroska
+    counts whole milliseconds) and are ignored, so that samples stay next to one another.
+    """
+    zero = sample_at(origin, track.rate)
+    first, last = span.samples(track.rate)
+    return (
+        sound.filter("aresample", **{"async": 1, "min_hard_comp": 0.004, "first_pts": zero})
+        .filter("atrim", start_pts=zero + first, end_pts=zero + last)
+        .filter("asetpts", f"PTS-{zero + first}")
+        .filter("apad", whole_len=last - first)
+    )
+
+
+def _mono(
+    sound: graph.nodes.FilterableStream, track: AudioStream, span: Span
+) -> graph.nodes.FilterableStream:
+    """One channel at 48 kHz of exactly the range's length."""
+    length = _length(span, MONO_RATE)
+    gains = _mono_gains(track)
+    mixed = "+".join(f"{gain:.6f}*c{channel}" for channel, gain in enumerate(gains))
+    return (
+        sound.filter("pan", f"mono|c0={mixed}")
+        .filter("aresample", MONO_RATE)
+        .filter("apad", whole_len=length)
+        .filter("atrim", end_sample=length)
+    )
+
+
+def _mono_gains(track: AudioStream) -> list[float]:
+    """Each channel's share in the mono; the shares add up to 1."""
+    named = {"FL": _FRONT, "FR": _FRONT, "FC": _CENTRE, "LFE": _LFE}
+    shares = [named.get(name, _OTHER) for name in track.speakers]
+    if len(shares) != track.channels or not sum(shares):
+        shares = [1.0] * track.channels
+    return [share / sum(shares) for share in shares]
+
+
+def proxy_picture(media: Media, span: Span) -> graph.nodes.FilterableStream:
+    """The range's picture at the proxy's size and rate, of exactly the proxy's length.
+
+    Raises:
+        NoPicture: the clip has none.
+    """
+    video = media.picture()
+    options: dict[str, object] = {"copyts": None}
+    if span.start > 3 * _RUN_UP:
+        options["ss"] = f"{float(span.start - _RUN_UP):.3f}"
+    width, height = proxy_size(video)
+    stream = guarded(media.path, **options).video.filter("scale", width, height, flags="area")
+    return at_proxy_rate(stream, media.origin + span.start, video, span)
+
+
+def at_proxy_rate(
+    stream: graph.nodes.FilterableStream, start: Fraction, video: VideoStream, span: Span
+) -> graph.nodes.FilterableStream:
+    """Pictures from `start` (s on the file's clock) on, as the proxy's constant frames.
+
+    A source frame shows from half a frame before its time at the earliest, so that clocks that
+    round do not lose the first one. The last picture stands until the range ends.
+    """
+    early = start - 1 / (2 * video.rate)
+    count = proxy_frames(span)
+    return (
+        stream.filter("setsar", 1)
+        .filter("trim", start=f"{float(early):.6f}")
+        .filter("setpts", f"PTS-({start.numerator}/{start.denominator})/TB")
+        .filter("fps", PROXY_RATE, start_time=0)
+        .filter("tpad", stop_mode="clone", stop=-1)
+        .filter("trim", end_frame=count)
+        .filter("setpts", "PTS-STARTPTS")
+    )
+
+
+def _wave(sound: graph.nodes.FilterableStream, path: Path) -> graph.nodes.OutputStream:
+    import ffmpeg as graph
+
+    return graph.output(
+        sound, f"file:{path.absolute()}", acodec="pcm_f32le", format="wav", rf64="auto"
+    )
+
+
+def _length(span: Span, rate: int) -> int:
+    first, last = span.samples(rate)
+    return last - first
+
+
+def _check_frames(path: Path, wanted: int) -> None:
+    from stemmux.bwf import wave_format
+
+    _, frames = wave_format(path)
+    if frames != wanted:
+        raise VerificationFailed(
+            f"{frames} samples were read where {wanted} were expected.",
+            hint="The file may be damaged; try a shorter range.",
+        )

@@ -1,0 +1,100 @@
+"""Files that appear whole or not at all.
+
+Everything that is written goes to a temporary name in the same folder, is flushed to the disk and
+then renamed; on any failure the temporary file is removed and what was there stays as it was.
+This module must not know what the files hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from stemmux.errors import OutputExists, OutputRefused
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "it may not be written to",
+    errno.EPERM: "it may not be written to",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOENT: "the folder is not there",
+    errno.ENOTDIR: "the folder is not there",
+    errno.EFBIG: "the file would be larger than the disk allows",
+}
+
+
+@contextlib.contextmanager
+def refused_output(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write `path` into `OutputRefused`."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise OutputRefused(
+            f"Cannot write {path.name} in {path.parent}: {reason}.",
+            hint="Name another folder with -o, or make room.",
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary name beside `path`, with its suffix; on success it becomes `path`.
+
+    Raises:
+        OutputExists: `path` is there and `overwrite` is false (checked before and after).
+        OutputRefused: the folder cannot be written to, or the disk is full.
+    """
+    if path.exists() and not overwrite:
+        raise _exists(path)
+    with refused_output(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Short and without the original name: 255 bytes is all that a name may have.
+        temporary = path.parent / f".{secrets.token_hex(8)}.part{path.suffix}"
+        try:
+            yield temporary
+            flush(temporary)
+            if path.exists() and not overwrite:
+                raise _exists(path)
+            os.replace(temporary, path)
+            _flush_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Put the rename itself on the disk, where the system can (not on Windows)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exists(path: Path) -> OutputExists:
+    return OutputExists(
+        f"{path} is there already.", hint="Name another folder with -o, or give --overwrite."
+    )
+
+
+@contextlib.contextmanager
+def scratch(suffix: str) -> Iterator[Path]:
+    """A name in a temporary folder of its own, which is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="stemmux-") as folder:
+        yield Path(folder) / f"scratch{suffix}"

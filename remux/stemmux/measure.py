@@ -1,0 +1,155 @@
+"""Measure what was made: offsets in samples, nulls in dB, frames, hashes of packets and pictures.
+
+Nothing here trusts what a file says of itself. This module must not know who made the files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stemmux.bwf import BLOCK
+from stemmux.errors import MediaError
+from stemmux.ffmpeg import address, guards, run
+from stemmux.probe import Media
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Whitening of the cross-spectrum, between plain correlation (0) and phase alone (1). In between,
+#: looped music does not tie and noise does not win.
+_WHITENING = 0.6
+#: The peak must stand this far above every other for an offset to mean anything.
+CONFIDENT = 1.5
+#: Samples around the peak that belong to it.
+_PEAK_WIDTH = 48
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Where one sound lies against another.
+
+    Attributes:
+        samples: positive where the second is late; between samples too.
+        confidence: height of the peak over the next one; below `CONFIDENT` it means nothing.
+        inverted: the second has the opposite polarity.
+    """
+
+    samples: float
+    confidence: float
+    inverted: bool
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the offset means anything."""
+        return self.confidence >= CONFIDENT
+
+
+def offset(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Offset:
+    """How many samples `other` is late against `reference` (mono arrays of one rate).
+
+    Generalised cross-correlation (Knapp & Carter 1976) with partial whitening; the fraction by a
+    parabola through the peak of the correlation at eightfold rate.
+
+    Raises:
+        MediaError: one of them is silent or too short.
+    """
+    import numpy as np
+
+    if min(len(reference), len(other)) < 64 or not np.any(reference) or not np.any(other):
+        raise MediaError("There is too little sound to compare.", hint="Choose a louder range.")
+    size = 1 << (len(reference) + len(other) - 1).bit_length()
+    cross = np.fft.rfft(other, size) * np.conj(np.fft.rfft(reference, size))
+    level = np.abs(cross)
+    cross /= (level + 1e-9 * level.max()) ** _WHITENING
+    curve = np.fft.irfft(cross, size)
+    lags = np.concatenate([np.arange(size // 2), np.arange(-size // 2, 0)])
+    allowed = (lags > -len(reference)) & (lags < len(other))
+    strength = np.where(allowed, np.abs(curve), 0.0)
+    peak = int(np.argmax(strength))
+    rest = np.where(np.abs(lags - lags[peak]) > _PEAK_WIDTH, strength, 0.0).max()
+    confidence = float(strength[peak] / rest) if rest > 0 else math.inf
+    sign = 1.0 if curve[peak] >= 0 else -1.0
+    fraction = _fraction(cross * sign, size, int(lags[peak]))
+    return Offset(float(lags[peak]) + fraction, confidence, sign < 0)
+
+
+def _fraction(cross: NDArray[np.complexfloating], size: int, lag: int) -> float:
+    """Where between samples the peak near `lag` lies: the correlation evaluated in eighths."""
+    import numpy as np
+
+    turn = 2j * np.pi * np.arange(len(cross)) / size
+    steps = np.arange(-9, 10) / 8
+    values = [float(np.real(np.sum(cross * np.exp(turn * (lag + step))))) for step in steps]
+    best = min(max(int(np.argmax(values)), 1), len(steps) - 2)
+    before, here, after = values[best - 1 : best + 2]
+    bend = before - 2 * here + after
+    shift = 0.0 if bend == 0 else 0.5 * (before - after) / bend
+    found = float(steps[best] + shift / 8)
+    # A peak this close to a sample is on it: the rest is the parabola's own error.
+    return 0.0 if abs(found) < 1e-3 else found
+
+
+def null_db(mix: Path, parts: Sequence[Path]) -> float:
+    """Level of mix minus the sum of `parts`, against full scale; -inf when every sample is 0.
+
+    Raises:
+        MediaError: they differ in rate, channels or length.
+    """
+    import numpy as np
+    import soundfile
+
+    files = [soundfile.SoundFile(str(path)) for path in (mix, *parts)]
+    try:
+        shapes = {(file.samplerate, file.channels, file.frames) for file in files}
+        if len(shapes) > 1:
+            raise MediaError(
+                "The files differ in rate, channels or length: "
+                + ", ".join(f"{r} Hz × {c} × {n}" for r, c, n in sorted(shapes)),
+                hint="Stems null only against the sound that they were made from.",
+            )
+        energy, count = 0.0, 0
+        while len(block := files[0].read(BLOCK, dtype="float64", always_2d=True)):
+            for part in files[1:]:
+                block -= part.read(BLOCK, dtype="float64", always_2d=True)
+            energy += float(np.sum(block * block))
+            count += block.size
+    finally:
+        for file in files:
+            file.close()
+    return 10 * math.log10(energy / count) if energy > 0 else -math.inf
+
+
+def packet_hash(path: Path, index: int) -> str:
+    """SHA-256 of the bytes of every packet of a stream, in order; equal if it was only copied."""
+    return _stream_hash(["-map", f"0:{index}", "-c", "copy"], path)
+
+
+def picture_hash(path: Path, index: int) -> str:
+    """SHA-256 of every decoded picture of a stream, for where a container repackages."""
+    return _stream_hash(["-map", f"0:{index}", "-fps_mode", "passthrough"], path)
+
+
+def _stream_hash(options: Sequence[str], path: Path) -> str:
+    from stemmux.files import scratch
+
+    with scratch(".hash") as out:
+        whitelists = [word for name, value in guards().items() for word in (f"-{name}", value)]
+        source = [*whitelists, "-autorotate", "0", "-i", address(path)]
+        run([*source, *options, "-f", "streamhash", "-hash", "sha256", address(out)], limit=7200.0)
+        text = out.read_text(encoding="ascii")
+    return text.strip().rsplit("=", 1)[-1]
+
+
+def count_frames(media: Media) -> int:
+    """Pictures of a file, counted packet by packet."""
+    from stemmux.probe import open_media
+
+    video = media.picture()
+    with open_media(media.path) as container:
+        stream = container.streams[video.index]
+        return sum(1 for packet in container.demux([stream]) if packet.size)

@@ -1,0 +1,221 @@
+"""How long the tracks of an opened file really are: the first picture, the last packets.
+
+Headers may lie, so the first picture is decoded and the last packets are read. On a large file
+only its head and its tail are touched. This module must not know file names, nor judge.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from stemmux.timebase import frame_rate, nearest
+
+if TYPE_CHECKING:
+    import av.container
+    import av.stream
+
+#: Packets looked at before giving up on a first picture that can be decoded.
+_HEAD = 2000
+#: Pictures whose times decide whether the rate is constant.
+_REGULAR = 300
+#: How far before the end the tail is read (s).
+_TAIL = 12
+
+
+@dataclass
+class Track:
+    """One stream: times in seconds on the file's clock."""
+
+    stream: Any
+    first: Fraction
+    end: Fraction
+    rate: Fraction = Fraction(0)
+    variable: bool = False
+    frames: int = 0
+    rotation: int = 0
+
+
+@dataclass
+class Found:
+    """What the scan saw."""
+
+    video: Track | None = None
+    audio: list[Track] = field(default_factory=list)
+    timecode: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def scan(container: av.container.InputContainer) -> Found:
+    """Measure the tracks of a file that was just opened."""
+    found = Found(timecode=_written_timecode(container))
+    video = next((s for s in container.streams.video if not _is_cover(s)), None)
+    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    if video is not None and video.codec_context is not None:
+        found.video = _first_picture(container, video, found.warnings)
+    heads = _heads(container, sounds)
+    ends = _ends(container, ([video] if found.video else []) + sounds)
+    for stream in sounds:
+        if stream.index not in heads:
+            found.warnings.append(f"Track {len(found.audio) + 1} holds no sound that can be read.")
+            continue
+        first = heads[stream.index]
+        found.audio.append(Track(stream, first, max(first, ends.get(stream.index, first))))
+    if found.video is not None:
+        _finish_picture(found.video, ends, found.warnings)
+    return found
+
+
+def _is_cover(stream: Any) -> bool:
+    """A picture that belongs to a song is no movie."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _written_timecode(container: av.container.InputContainer) -> str:
+    places: list[Any] = [*container.streams, container]
+    return next((p.metadata["timecode"] for p in places if "timecode" in p.metadata), "")
+
+
+def _packets(container: Any, streams: list[Any]) -> Iterable[Any]:
+    """Packets until the end or the first error: what lies behind damage is not reached."""
+    import av.error
+
+    try:
+        yield from container.demux(streams)
+    except (av.error.FFmpegError, ValueError):
+        return
+
+
+def _first_picture(container: Any, stream: Any, warnings: list[str]) -> Track | None:
+    """Decode until the first picture; its time is V0. Then the times of the next ones."""
+    import av.error
+
+    stream.thread_type = "AUTO"
+    first: Any = None
+    times: list[int] = []
+    for count, packet in enumerate(_packets(container, [stream])):
+        if packet.pts is not None:
+            times.append(packet.pts)
+        if first is None:
+            try:
+                first = next(iter(packet.decode()), None)
+            except (av.error.FFmpegError, ValueError):
+                warnings.append("The picture is damaged at its start.")
+        if first is None and count > _HEAD:
+            break
+        if first is not None and len(times) >= _REGULAR:
+            break
+    if first is None or first.pts is None:
+        raise ValueError("no picture can be decoded")
+    base = stream.time_base
+    start = first.pts * base
+    shown = sorted(time * base for time in times if time * base >= start)
+    rate, variable = _rate(stream, shown, base)
+    return Track(
+        stream, start, start + 1 / rate, rate, variable, rotation=-int(first.rotation) % 360
+    )
+
+
+def _rate(stream: Any, times: list[Fraction], base: Fraction) -> tuple[Fraction, bool]:
+    """Frames per second, and whether pictures come at irregular times."""
+    guess = stream.guessed_rate or stream.average_rate or stream.base_rate
+    # Coarse clocks (1 ms in Matroska) jitter by up to one tick on either side.
+    slack = 2 * base + Fraction(1, 2000)
+    steps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    if not steps:
+        return frame_rate(guess) if guess and 1 <= guess <= 1000 else Fraction(25), False
+    middle = statistics.median_low(steps)
+    mean = (times[-1] - times[0]) / len(steps)
+    if mean <= 0 or middle <= 0:
+        return Fraction(25), True
+    rate = min(max(1 / mean, Fraction(1)), Fraction(1000))
+    if guess and 1 <= guess <= 1000 and abs(1 / Fraction(guess) - mean) <= slack / len(steps) * 2:
+        rate = Fraction(guess)
+    rate = frame_rate(rate)
+    drift = max(abs(time - times[0] - index / rate) for index, time in enumerate(times))
+    return rate, drift > slack
+
+
+def _heads(container: Any, sounds: list[Any]) -> dict[int, Fraction]:
+    """When each audio track begins: its first packet that can be decoded."""
+    import av.error
+
+    heads: dict[int, Fraction] = {}
+    if not sounds:
+        return heads
+    _rewind(container)
+    for count, packet in enumerate(_packets(container, sounds)):
+        index = packet.stream.index
+        if index in heads:
+            continue
+        try:
+            frame = next(iter(packet.decode()), None)
+        except (av.error.FFmpegError, ValueError):
+            continue
+        time = None if frame is None else frame.pts if frame.pts is not None else packet.pts
+        if time is not None and frame is not None:
+            heads[index] = time * (frame.time_base or packet.stream.time_base)
+        if len(heads) == len(sounds) or count > _HEAD:
+            break
+    return heads
+
+
+def _rewind(container: Any) -> None:
+    import av.error
+
+    try:
+        container.seek(min(0, container.start_time or 0), backward=True, any_frame=False)
+    except (av.error.FFmpegError, OverflowError):
+        container.seek(0)
+
+
+def _ends(container: Any, streams: list[Any]) -> dict[int, Fraction]:
+    """When each stream's last packet ends; reads the tail, or everything if that shows nothing."""
+    import av.error
+
+    if not streams:
+        return {}
+    length = container.duration
+    if length and length > 3 * _TAIL * 1_000_000:
+        target = (container.start_time or 0) + length - _TAIL * 1_000_000
+        try:
+            container.seek(int(target), backward=True)
+            ends = _last(container, streams)
+            if len(ends) == len(streams):
+                return ends
+        except (av.error.FFmpegError, OverflowError):
+            pass
+    _rewind(container)
+    return _last(container, streams)
+
+
+def _last(container: Any, streams: list[Any]) -> dict[int, Fraction]:
+    ends: dict[int, Fraction] = {}
+    for packet in _packets(container, streams):
+        if packet.pts is None or not packet.size:
+            continue
+        end = (packet.pts + (packet.duration or 0)) * packet.time_base
+        index = packet.stream.index
+        ends[index] = max(ends.get(index, end), end)
+    return ends
+
+
+def _finish_picture(track: Track, ends: dict[int, Fraction], warnings: list[str]) -> None:
+    """Count the pictures; say so if the index promises more than the file holds."""
+    end = max(track.end, ends.get(track.stream.index, track.end))
+    promised = int(track.stream.frames or 0)
+    if track.variable:
+        track.end = end
+        track.frames = promised or nearest((end - track.first) * track.rate)
+        warnings.append("The frame rate varies; frames are kept at their own times.")
+        return
+    track.frames = max(1, nearest((end - track.first) * track.rate))
+    track.end = track.first + track.frames / track.rate
+    if promised > track.frames + 1:
+        warnings.append(f"The file breaks off: {track.frames} of {promised} pictures are there.")
