@@ -153,6 +153,20 @@ class WaveWriter:
         self._file.write(data)
         self.frames += len(steps)
 
+    def append(self, path: Path) -> None:
+        """Append another file of the same format, sample for sample."""
+        import numpy as np
+        import soundfile
+
+        integers = self.form.encoding == "s24"
+        with soundfile.SoundFile(str(path)) as file:
+            while len(block := file.read(BLOCK, "int32" if integers else "float32", True)):
+                if integers:
+                    self.write(block >> 8)
+                else:
+                    self._file.write(np.ascontiguousarray(block, "<f4").tobytes())
+                    self.frames += len(block)
+
     def close(self) -> None:
         """Fill in the sizes and close the file."""
         size = self.frames * self.form.frame_bytes

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stemmux.errors import VerificationFailed
-from stemmux.ffmpeg import Progress, guarded, run_graph
+from stemmux.ffmpeg import Progress, address, guarded, run_graph
 from stemmux.probe import AudioStream, Media, VideoStream
 from stemmux.timebase import Span, nearest, sample_at
 
@@ -83,35 +83,51 @@ def extract(media: Media, span: Span, cut: Cut, *, progress: Progress | None = N
 
 
 def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStream]:
-    import ffmpeg as graph
-
     track = media.track(cut.track)
     sound = guarded(media.path, copyts=None)[f"a:{media.audio.index(track)}"]
-    copies = _exact_sound(sound, track, media.origin, span).asplit()
+    exact = _exact_sound(sound, track, media.origin, span)
+    wants_mono = cut.mono is not None or cut.proxy is not None
     outputs = []
-    if cut.mix is not None:
-        outputs.append(_wave(copies[0], cut.mix))
-    if cut.mono is not None or cut.proxy is not None:
-        mono = _mono(copies[1] if cut.mix is not None else copies[0], track, span).asplit()
-        if cut.mono is not None:
-            outputs.append(_wave(mono[0], cut.mono))
+    if cut.mix is not None and wants_mono:
+        exact, copy = _twice(exact)
+        outputs.append(_wave(copy, cut.mix))
+    elif cut.mix is not None:
+        outputs.append(_wave(exact, cut.mix))
+    if wants_mono:
+        mono = _mono(exact, track, span)
+        if cut.mono is not None and cut.proxy is not None:
+            mono, copy = _twice(mono)
+            outputs.append(_wave(copy, cut.mono))
+        elif cut.mono is not None:
+            outputs.append(_wave(mono, cut.mono))
         if cut.proxy is not None:
-            picture = proxy_picture(media, span)
-            spoken = mono[1] if cut.mono is not None else mono[0]
-            outputs.append(
-                graph.output(
-                    picture,
-                    spoken,
-                    f"file:{cut.proxy.absolute()}",
-                    vcodec="libx264",
-                    preset="veryfast",
-                    crf=20,
-                    pix_fmt="yuv420p",
-                    acodec="pcm_s16le",
-                    movflags="+faststart",
-                )
-            )
+            outputs.append(_proxy(proxy_picture(media, span), mono, cut.proxy))
     return outputs
+
+
+def _twice(
+    sound: graph.nodes.FilterableStream,
+) -> tuple[graph.nodes.FilterableStream, graph.nodes.FilterableStream]:
+    both = sound.filter_multi_output("asplit", 2)
+    return both[0], both[1]
+
+
+def _proxy(
+    picture: graph.nodes.FilterableStream, mono: graph.nodes.FilterableStream, path: Path
+) -> graph.nodes.OutputStream:
+    import ffmpeg as graph
+
+    return graph.output(
+        picture,
+        mono,
+        address(path),
+        vcodec="libx264",
+        preset="veryfast",
+        crf=20,
+        pix_fmt="yuv420p",
+        acodec="pcm_s16le",
+        movflags="+faststart",
+    )
 
 
 def _exact_sound(
@@ -122,13 +138,14 @@ def _exact_sound(
     Gaps of 4 ms and more are filled; smaller ones are the rounding of coarse clocks (Matroska
     counts whole milliseconds) and are ignored, so that samples stay next to one another.
     """
-    zero = sample_at(origin, track.rate)
-    first, last = span.samples(track.rate)
+    begin = sample_at(origin + span.start, track.rate)
+    length = _length(span, track.rate)
+    zero = min(begin, sample_at(origin, track.rate))
     return (
         sound.filter("aresample", **{"async": 1, "min_hard_comp": 0.004, "first_pts": zero})
-        .filter("atrim", start_pts=zero + first, end_pts=zero + last)
-        .filter("asetpts", f"PTS-{zero + first}")
-        .filter("apad", whole_len=last - first)
+        .filter("atrim", start_pts=begin, end_pts=begin + length)
+        .filter("asetpts", f"PTS-{begin}")
+        .filter("apad", whole_len=length)
     )
 
 
@@ -140,7 +157,7 @@ def _mono(
     gains = _mono_gains(track)
     mixed = "+".join(f"{gain:.6f}*c{channel}" for channel, gain in enumerate(gains))
     return (
-        sound.filter("pan", f"mono|c0={mixed}")
+        sound.filter("pan", args=f"mono|c0={mixed}")
         .filter("aresample", MONO_RATE)
         .filter("apad", whole_len=length)
         .filter("atrim", end_sample=length)
@@ -163,7 +180,7 @@ def proxy_picture(media: Media, span: Span) -> graph.nodes.FilterableStream:
         NoPicture: the clip has none.
     """
     video = media.picture()
-    options: dict[str, object] = {"copyts": None}
+    options: dict[str, Any] = {"copyts": None}
     if span.start > 3 * _RUN_UP:
         options["ss"] = f"{float(span.start - _RUN_UP):.3f}"
     width, height = proxy_size(video)
@@ -195,9 +212,7 @@ def at_proxy_rate(
 def _wave(sound: graph.nodes.FilterableStream, path: Path) -> graph.nodes.OutputStream:
     import ffmpeg as graph
 
-    return graph.output(
-        sound, f"file:{path.absolute()}", acodec="pcm_f32le", format="wav", rf64="auto"
-    )
+    return graph.output(sound, address(path), acodec="pcm_f32le", format="wav", rf64="auto")
 
 
 def _length(span: Span, rate: int) -> int:

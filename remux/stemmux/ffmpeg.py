@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -26,6 +28,7 @@ from typing import IO
 import ffmpeg as graph
 
 from stemmux.errors import (
+    ContainerRefused,
     FfmpegFailed,
     FfmpegMissing,
     OutputRefused,
@@ -49,6 +52,7 @@ OLDEST = 5
 #: Told the share of the work done, 0 to 1, several times a second. May raise to end the work.
 Progress = Callable[[float], None]
 
+_log = logging.getLogger(__name__)
 _TICK = 0.1
 _TAIL = 40
 
@@ -123,6 +127,11 @@ def guards(formats: str = MEDIA_FORMATS) -> Mapping[str, str]:
     return {"protocol_whitelist": "file", "format_whitelist": formats}
 
 
+def guard_words(formats: str = MEDIA_FORMATS) -> list[str]:
+    """The same whitelists as arguments, to stand before an `-i`."""
+    return [word for name, value in guards(formats).items() for word in (f"-{name}", value)]
+
+
 def run_graph(
     *outputs: graph.nodes.OutputStream,
     limit: float,
@@ -171,6 +180,7 @@ def run_program(
     progress: Progress | None = None,
 ) -> str:
     """Run any program that reports like `ffmpeg -progress pipe:1`; see `run`."""
+    _log.debug("running %s", shlex.join(argv))
     process = subprocess.Popen(
         list(argv),
         stdin=subprocess.DEVNULL,
@@ -278,5 +288,15 @@ def failure(said: Sequence[str], code: int) -> StemmuxError:
         return UnreadableMedia(
             "The file is damaged, or is no media file.", hint="Does it play elsewhere?"
         )
-    last = next((line for line in reversed(said) if "Conversion failed" not in line), "no message")
-    return FfmpegFailed(f"ffmpeg failed ({code}): {last[:300]}", hint="Run again with -v for more.")
+    if (
+        "in container" in text
+        or "Could not find tag for codec" in text
+        or "only supported in" in text
+    ):
+        return ContainerRefused(
+            "The container cannot carry one of the clip's streams.", hint="Name an .mkv file."
+        )
+    lines = " ".join(said[-3:]) or "no message"
+    return FfmpegFailed(
+        f"ffmpeg failed ({code}): {lines[:400]}", hint="Run again with -v for more."
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stemmux.bwf import BLOCK
 from stemmux.errors import MediaError
-from stemmux.ffmpeg import address, guards, run
+from stemmux.ffmpeg import address, guard_words, run
 from stemmux.probe import Media
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def _stream_hash(options: Sequence[str], path: Path) -> str:
     from stemmux.files import scratch
 
     with scratch(".hash") as out:
-        whitelists = [word for name, value in guards().items() for word in (f"-{name}", value)]
-        source = [*whitelists, "-autorotate", "0", "-i", address(path)]
+        source = [*guard_words(), "-noautorotate", "-i", address(path)]
         run([*source, *options, "-f", "streamhash", "-hash", "sha256", address(out)], limit=7200.0)
         text = out.read_text(encoding="ascii")
     return text.strip().rsplit("=", 1)[-1]

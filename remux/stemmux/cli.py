@@ -1,0 +1,248 @@
+"""The `stemmux` command: probe, cut, matte, add stems, measure.
+
+It only reads words, calls one function of the package and prints what it returned. Nothing may
+import it, and it imports nothing heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stemmux import __version__
+from stemmux.console import Console, answer, print_json
+
+if TYPE_CHECKING:
+    from stemmux.probe import Media
+    from stemmux.timebase import Span
+
+app = typer.Typer(
+    name="stemmux",
+    help="Media in, media out: probe a clip, cut an exact range, make a mask, add stems, measure.",
+    epilog="Times are seconds (12.5), frames (300f) or timecode (01:00:12:00), from the first "
+    "picture. Exit status: 0 done, 1 failed, 2 wrong usage, 130 cancelled.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_Clip = Annotated[Path, typer.Argument(help="The clip: a movie or a sound file.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+_In = Annotated[str, typer.Option("--in", help="Start of the range. Default: the first picture.")]
+_Out = Annotated[str, typer.Option("--out", help="End of the range. Default: the end.")]
+_Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for what is written.")]
+_Track = Annotated[int, typer.Option("--track", min=1, help="Number of the audio track.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    as_json = "--json" in sys.argv
+    sys.exit(answer(lambda: app(standalone_mode=True), "stemmux", as_json=as_json))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stemmux {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None:
+    """See `app`."""
+
+
+def span_of(media: Media, start: str, end: str) -> Span:
+    """The range that two options mean; empty text is the clip's own start or end."""
+    from stemmux.timebase import parse_time
+
+    first, last = (
+        parse_time(text, rate=media.constant_rate, start=media.timecode) if text else None
+        for text in (start, end)
+    )
+    return media.span(first, last)
+
+
+@app.command()
+def probe(clip: _Clip, json: _Json = False) -> None:
+    """Say what a clip holds, how long it really is, and what is wrong with it."""
+    from stemmux.describe import as_values, in_words
+    from stemmux.probe import probe as measure
+
+    media = measure(clip)
+    if json:
+        print_json(as_values(media))
+    else:
+        typer.echo("\n".join(in_words(media)))
+
+
+@app.command()
+def extract(
+    clip: _Clip,
+    output: _Folder = Path(),
+    start: _In = "",
+    end: _Out = "",
+    track: _Track = 1,
+    overwrite: _Overwrite = False,
+    json: _Json = False,
+) -> None:
+    """Cut an exact range: NAME_mix.wav (every channel), NAME_mono.wav, NAME_proxy.mov (25 fps)."""
+    from contextlib import ExitStack
+
+    from stemmux.extract import Cut
+    from stemmux.extract import extract as cut
+    from stemmux.files import replacing
+    from stemmux.probe import probe as measure
+
+    media = measure(clip)
+    span = span_of(media, start, end)
+    kinds = ["mix.wav", "mono.wav"] + (["proxy.mov"] if media.video else [])
+    paths = [output / f"{clip.stem}_{kind}" for kind in kinds]
+    with ExitStack() as stack, Console().stage("extract") as progress:
+        files = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in paths]
+        proxy = files[2] if len(files) > 2 else None
+        cut(media, span, Cut(files[0], files[1], proxy, track), progress=progress)
+    first, last = span.samples(media.track(track).rate)
+    _tell(
+        json,
+        {
+            **{Path(kind).stem: str(path) for kind, path in zip(kinds, paths, strict=True)},
+            "start": span.start,
+            "duration": span.duration,
+            "samples": last - first,
+            "rate": media.track(track).rate,
+        },
+    )
+
+
+@app.command()
+def matte(
+    clip: _Clip,
+    matte: Annotated[Path, typer.Argument(help="White = object. A movie or a still picture.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The mask video, .mp4.")],
+    plane: Annotated[str, typer.Option("--from", help="luma or alpha.")] = "luma",
+    invert: Annotated[bool, typer.Option("--invert", help="The matte is black = object.")] = False,
+    start: _In = "",
+    end: _Out = "",
+    overwrite: _Overwrite = False,
+    json: _Json = False,
+) -> None:
+    """Turn a matte (white = object) into the API's mask video (black = target), without loss."""
+    from stemmux.files import replacing
+    from stemmux.matte import Plane, write_mask
+    from stemmux.probe import probe as measure
+
+    planes: dict[str, Plane] = {"luma": "luma", "alpha": "alpha"}
+    if plane not in planes:
+        raise typer.BadParameter("luma or alpha", param_hint="--from")
+    media, shape = measure(clip), measure(matte, picture=True)
+    span = span_of(media, start, end)
+    console = Console()
+    with (
+        replacing(output, overwrite=overwrite) as file,
+        console.stage("matte") as progress,
+    ):
+        mask = write_mask(
+            shape, media, span, file, plane=planes[plane], invert=invert, progress=progress
+        )
+    for note in mask.notes:
+        console.note(note)
+    _tell(
+        json,
+        {
+            "mask": str(output),
+            "frames": mask.frames,
+            "width": mask.width,
+            "height": mask.height,
+            "coverage": mask.coverage,
+        },
+    )
+
+
+@app.command()
+def add(
+    clip: _Clip,
+    stems: Annotated[list[Path], typer.Argument(help="WAV files, from the first picture on.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .mov, .mp4 or .mkv file.")],
+    overwrite: _Overwrite = False,
+    json: _Json = False,
+) -> None:
+    """Add stems to a clip as audio tracks; the picture is copied, and read back to prove it."""
+    from stemmux.mux import Stem
+    from stemmux.mux import add as mux
+    from stemmux.probe import probe as measure
+
+    media = measure(clip)
+    with Console().stage("add") as progress:
+        made = mux(
+            media,
+            [Stem(path, path.stem) for path in stems],
+            output,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _tell(
+        json,
+        {
+            "file": str(made.path),
+            "picture": made.picture,
+            "tracks": list(made.tracks),
+            "offset_samples": list(made.offsets),
+        },
+    )
+
+
+@app.command()
+def null(
+    mix: Annotated[Path, typer.Argument(help="The mix, a WAV file.")],
+    stems: Annotated[list[Path], typer.Argument(help="The stems, WAV files.")],
+    json: _Json = False,
+) -> None:
+    """The null test: the level of mix minus the sum of the stems, in dB of full scale."""
+    import math
+
+    from stemmux.measure import null_db
+
+    level = null_db(mix, stems)
+    silent = level == -math.inf
+    _tell(json, {"null_db": None if silent else level, "exact": silent})
+
+
+@app.command()
+def offset(
+    reference: Annotated[Path, typer.Argument(help="A clip or sound file.")],
+    other: Annotated[Path, typer.Argument(help="The one to place against it.")],
+    start: _In = "",
+    end: _Out = "",
+    json: _Json = False,
+) -> None:
+    """How many samples the second file is late against the first, by cross-correlation."""
+    from stemmux.compare import place
+
+    found, rate = place(reference, other, lambda media: span_of(media, start, end))
+    _tell(
+        json,
+        {
+            "offset_samples": found.samples,
+            "rate": rate,
+            "confidence": found.confidence,
+            "trusted": found.trusted,
+            "inverted": found.inverted,
+        },
+    )
+
+
+def _tell(as_json: bool, values: dict[str, Any]) -> None:
+    if as_json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        shown = f"{float(value):.6g}" if hasattr(value, "numerator") else value
+        typer.echo(f"{name.replace('_', ' ')}: {shown}")

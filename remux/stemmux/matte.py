@@ -1,0 +1,199 @@
+"""From an editor's matte (white = object) to the API's mask video (black = target).
+
+The mask has the proxy's size, rate and number of pictures, holds nothing but 0 and 255, and is
+coded without loss, since a single grey level would count as background. It is read back before
+it is used. This module must not know what is separated by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stemmux.errors import MediaError, VerificationFailed
+from stemmux.extract import PROXY_RATE, at_proxy_rate, proxy_frames, proxy_size
+from stemmux.ffmpeg import MEDIA_FORMATS, PICTURE_FORMATS, Progress, address, guarded, run_graph
+from stemmux.probe import Media, open_media
+from stemmux.timebase import Span
+
+if TYPE_CHECKING:
+    import ffmpeg as graph
+
+Plane = Literal["luma", "alpha"]
+
+#: From this luma on (half way from 16 to 235) a pixel is part of the object.
+_THRESHOLD = 126
+#: A matte may differ this much in its proportions: editors round sizes to even numbers.
+_ASPECT_TOLERANCE = Fraction(3, 100)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask video that was written and read back.
+
+    Attributes:
+        coverage: share of all pixels that belong to the object, 0 to 1.
+        notes: sentences about how the matte was taken.
+    """
+
+    path: Path
+    width: int
+    height: int
+    frames: int
+    coverage: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which part of a matte belongs to a range: it starts at `start` s of the matte's own clock."""
+
+    start: Fraction
+    notes: tuple[str, ...] = ()
+
+
+def is_still(matte: Media) -> bool:
+    """Whether the matte is a single picture, which then stands for the whole range."""
+    return matte.video is not None and matte.video.frames == 1
+
+
+def taken(matte: Media, clip: Media, span: Span) -> Taken:
+    """Line the matte up with the clip, by their first pictures, or by the range itself.
+
+    A matte that was exported over the range alone is as long as the range; every other matte is
+    counted from the clip's first picture.
+
+    Raises:
+        NoPicture: the matte has none.
+        MediaError: its proportions are not the clip's, or it ends before the range does.
+    """
+    picture, seen = matte.picture().display_size, clip.picture().display_size
+    ratio = Fraction(picture[0] * seen[1], picture[1] * seen[0])
+    if abs(ratio - 1) > _ASPECT_TOLERANCE:
+        raise MediaError(
+            f"The matte is {picture[0]} × {picture[1]}, the clip {seen[0]} × {seen[1]}.",
+            hint="Export the matte with the proportions of the clip, and turned the same way.",
+        )
+    if is_still(matte):
+        return Taken(
+            matte.origin, ("The matte is a still picture: it stands for the whole range.",)
+        )
+    grace = Fraction(1, PROXY_RATE) + 1 / matte.picture().rate
+    length = matte.picture().end - matte.origin
+    if length >= span.end - grace:
+        return Taken(matte.origin + span.start)
+    if abs(length - span.duration) <= grace:
+        return Taken(
+            matte.origin, ("The matte is as long as the range, and is taken to start with it.",)
+        )
+    raise MediaError(
+        f"The matte is {float(length):.2f} s long; the range ends at {float(span.end):.2f} s.",
+        hint="Export the matte over the whole clip, or over exactly the range.",
+    )
+
+
+def write_mask(
+    matte: Media,
+    clip: Media,
+    span: Span,
+    out: Path,
+    *,
+    plane: Plane = "luma",
+    invert: bool = False,
+    progress: Progress | None = None,
+) -> Mask:
+    """Write the mask video of a range of `clip` to `out` (MP4), and read it back.
+
+    Args:
+        plane: which plane of the matte says what is object.
+        invert: the matte is black where the object is.
+
+    Raises:
+        MediaError: the matte does not fit the clip, or has no such plane.
+        VerificationFailed: what was written is not a mask; it is removed.
+    """
+    part = taken(matte, clip, span)
+    size = proxy_size(clip.picture())
+    if plane == "alpha" and not has_alpha(matte):
+        raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
+    stream = _binary(matte, part, span, size, plane, invert)
+    run_graph(
+        _lossless(stream, out),
+        limit=300 + 60 * float(span.end),
+        duration=span.duration,
+        progress=progress,
+    )
+    try:
+        coverage = _verified(out, size, proxy_frames(span))
+    except VerificationFailed:
+        out.unlink(missing_ok=True)
+        raise
+    return Mask(out, *size, proxy_frames(span), coverage, (*part.notes, *_remarks(coverage)))
+
+
+def has_alpha(matte: Media) -> bool:
+    """Whether the picture carries an alpha channel."""
+    name = matte.picture().pixel_format
+    return any(part in name for part in ("yuva", "rgba", "bgra", "argb", "abgr", "ya", "gbrap"))
+
+
+def _binary(
+    matte: Media, part: Taken, span: Span, size: tuple[int, int], plane: Plane, invert: bool
+) -> graph.nodes.FilterableStream:
+    video = matte.picture()
+    options: dict[str, Any] = {"copyts": None}
+    stream = guarded(matte.path, f"{MEDIA_FORMATS},{PICTURE_FORMATS}", **options).video
+    if plane == "alpha":
+        stream = stream.filter("alphaextract")
+    # Every matte is brought to limited range first, so that one threshold serves; the values
+    # written are 0 and 255 all the same, which lossless coding keeps.
+    stream = stream.filter("scale", *size, flags="area", out_range="limited")
+    stream = stream.filter("format", "yuv420p")
+    inside, outside = (255, 0) if invert else (0, 255)
+    luma = f"if(gte(val,{_THRESHOLD}),{inside},{outside})"
+    stream = stream.filter("lut", y=luma, u=128, v=128)
+    return at_proxy_rate(stream, part.start, video, span)
+
+
+def _lossless(stream: graph.nodes.FilterableStream, out: Path) -> graph.nodes.OutputStream:
+    import ffmpeg as graph
+
+    # 0 and 255 are written as they are: 16 and 235 would survive fewer readers.
+    return graph.output(
+        stream, address(out), vcodec="libx264", preset="veryfast", qp=0, movflags="+faststart"
+    )
+
+
+def _verified(path: Path, size: tuple[int, int], frames: int) -> float:
+    """Read the mask back; the share of black pixels.
+
+    Raises:
+        VerificationFailed: another size, number of frames, or value than 0 and 255.
+    """
+    import numpy as np
+
+    count = black = 0
+    with open_media(path) as container:
+        for frame in container.decode(video=0):
+            # The luma plane comes first in planar 4:2:0.
+            luma = frame.to_ndarray()[: frame.height]
+            if (frame.width, frame.height) != size:
+                raise VerificationFailed(f"The mask is {frame.width} × {frame.height}.")
+            dark = int(np.count_nonzero(luma == 0))
+            if dark + int(np.count_nonzero(luma == 255)) != luma.size:
+                raise VerificationFailed("The mask holds other values than black and white.")
+            black += dark
+            count += 1
+    if count != frames:
+        raise VerificationFailed(f"The mask has {count} pictures where {frames} were expected.")
+    return black / (count * size[0] * size[1])
+
+
+def _remarks(coverage: float) -> tuple[str, ...]:
+    if coverage == 0:
+        return ("The matte covers nothing. Is it inverted? Look at soundmatte preview.",)
+    if coverage > 0.9:
+        return ("The matte covers nearly everything. Is it inverted? Look at soundmatte preview.",)
+    return ()
