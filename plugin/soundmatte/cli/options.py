@@ -1,0 +1,67 @@
+"""The options that several commands share, and what their words mean.
+
+This module must not run anything.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stemmux.console import ProgressStyle
+
+if TYPE_CHECKING:
+    from soundmatte.engines.offline.engine import OfflineEngine
+    from stemmux.probe import Media
+
+
+class MattePlane(StrEnum):
+    """Which plane of a matte says what is object."""
+
+    LUMA = "luma"
+    ALPHA = "alpha"
+
+
+Clip = Annotated[
+    Path, typer.Argument(help="The clip: a movie or a sound file.", show_default=False)
+]
+Invert = Annotated[bool, typer.Option("--invert-matte", help="The matte is black = object.")]
+Plane = Annotated[MattePlane, typer.Option("--matte-from", help="Where the matte lies.")]
+Start = Annotated[
+    str,
+    typer.Option(
+        "--in",
+        help="Start of the range: 12.5 (seconds), 300f (frames) or 01:00:12:00 (timecode).",
+        show_default="the first picture",
+    ),
+]
+End = Annotated[str, typer.Option("--out", help="End of the range.", show_default="the end")]
+Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for what is written.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Progress = Annotated[ProgressStyle, typer.Option("--progress", help="How progress is shown.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also log what is run.")]
+
+
+def times(media: Media, start: str, end: str) -> tuple[Fraction | None, Fraction | None]:
+    """Seconds from the first picture that `--in` and `--out` mean; None where not given."""
+    from stemmux.timebase import parse_time
+
+    first, last = (
+        parse_time(text, rate=media.constant_rate, start=media.timecode) if text else None
+        for text in (start, end)
+    )
+    return first, last
+
+
+def offline_engine() -> OfflineEngine:
+    """The offline engine as the settings describe it."""
+    from soundmatte.engines.offline.engine import OfflineEngine
+    from soundmatte.settings import load, models_folder
+
+    chosen = load().settings.offline
+    return OfflineEngine(models=chosen.models or None, given=chosen.given, folder=models_folder())

@@ -1,0 +1,96 @@
+"""Run a separation: the steps in order, progress, and the finished files all at once.
+
+This module must not know what a step does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from soundmatte.documents import Selection, Separation
+from soundmatte.engines.engine import Engine
+from soundmatte.jobs import steps
+from soundmatte.jobs.work import Work
+from stemmux.files import flush, refused_output
+
+if TYPE_CHECKING:
+    from stemmux.ffmpeg import Progress
+
+
+class Listener(Protocol):
+    """Whoever is told how it goes."""
+
+    def stage(self, name: str) -> AbstractContextManager[Progress]:
+        """A stage begins; it ends with the context."""
+
+    def note(self, text: str) -> None:
+        """Something that the person should read."""
+
+
+def plan(selection: Selection, engine: Engine, output: Path, *, overwrite: bool = False) -> Work:
+    """What would be done, without doing it; raises as `separate` would."""
+    return steps.plan(Work(selection, engine, output, output, overwrite), lambda share: None)
+
+
+def separate(
+    selection: Selection,
+    engine: Engine,
+    output: Path,
+    listener: Listener,
+    *,
+    overwrite: bool = False,
+) -> Separation:
+    """Separate a selection; the stems and the file with them are in `output` afterwards.
+
+    Either all of it is there under its final names, or nothing is.
+
+    Raises:
+        StemmuxError, SoundmatteError: by what stopped it.
+    """
+    # The plan comes first, so that a refusal makes no folder.
+    work, told = plan(selection, engine, output, overwrite=overwrite), 0
+    with _folder_in(output) as folder:
+        work = work.having(folder=folder)
+        for step in steps.STEPS[1:]:
+            told = _tell(work, told, listener)
+            with listener.stage(step.__name__) as progress:
+                work = step(work, progress)
+        _tell(work, told, listener)
+        _deliver(work)
+    assert work.separation is not None
+    return work.separation
+
+
+def _tell(work: Work, told: int, listener: Listener) -> int:
+    for note in work.notes[told:]:
+        listener.note(note)
+    return len(work.notes)
+
+
+@contextmanager
+def _folder_in(output: Path) -> Iterator[Path]:
+    """A hidden folder beside the finished files, so that a rename is all that finishing takes."""
+    with refused_output(output):
+        output.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".soundmatte-", dir=output))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _deliver(work: Work) -> None:
+    assert work.separation is not None
+    kinds = ["target.wav", "residual.wav"]
+    if work.muxed is not None:
+        kinds.append(f"stems.{work.muxed.container}")
+    for kind in kinds:
+        flush(work.unfinished(kind))
+    for kind in kinds:
+        os.replace(work.unfinished(kind), work.finished(kind))

@@ -1,0 +1,275 @@
+"""A separation, from selection to stems: this ordered list of steps, and nothing beside it.
+
+Each step takes the work so far and gives it back with one thing more. All files are made in a
+hidden folder beside their destination and get their names together, at the very end. This module
+must not know which engine separates, nor who asked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from soundmatte.documents import Placed, Placement, Separation, StemRole
+from soundmatte.jobs.work import Work, stem_start, time_reference
+from stemmux.errors import ContainerRefused, FfmpegFailed, OutputExists, OutputRefused
+
+if TYPE_CHECKING:
+    from stemmux.bwf import Origination
+    from stemmux.conform import Mix
+    from stemmux.ffmpeg import Progress
+    from stemmux.mux import Stem
+    from stemmux.probe import Media
+    from stemmux.timebase import Span
+
+Step = Callable[[Work, "Progress"], Work]
+
+#: What the working files of a separation need, in bytes for each sample of every channel: the
+#: float cut, the mix, the estimate, two stems, and the stems again in the remuxed file.
+_BYTES_PER_SAMPLE = 4 + 4 + 4 + 2 * 4 + 2 * 4
+_NULL_FLOOR_DB = -300.0
+
+
+def plan(work: Work, progress: Progress) -> Work:
+    """Check everything that can be checked before any work.
+
+    Raises:
+        StemmuxError: the clip, the range, the matte or the place to write to will not do.
+        EngineRefused: the engine cannot do what is asked.
+    """
+    from stemmux.probe import probe
+
+    answer = work.engine.consider(work.question)
+    selection = work.selection
+    media = probe(selection.media)
+    track = media.track(selection.track)
+    span = media.span(selection.start, selection.end)
+    notes = [*media.warnings, *answer.notes]
+    if selection.matte is not None:
+        notes += _check_matte(work, media, span)
+    if len(media.audio) > 1:
+        notes.append(
+            f"The clip has {len(media.audio)} audio tracks; number {selection.track} is separated."
+        )
+    _check_output(work, media, span, track.channels * track.rate)
+    return work.having(media=media, span=span, answer=answer).noting(*notes)
+
+
+def _check_matte(work: Work, media: Media, span: Span) -> list[str]:
+    from stemmux.errors import MediaError
+    from stemmux.matte import has_alpha, taken
+    from stemmux.probe import probe
+
+    assert work.selection.matte is not None
+    matte = probe(work.selection.matte.path, picture=True)
+    if work.selection.matte.plane == "alpha" and not has_alpha(matte):
+        raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
+    return list(taken(matte, media, span).notes)
+
+
+def _check_output(work: Work, media: Media, span: Span, samples_per_second: int) -> None:
+    kinds = ["target.wav", "residual.wav"]
+    kinds += [f"stems.{container}" for container in _containers(work)[:1]]
+    for kind in kinds:
+        if work.finished(kind).exists() and not work.overwrite:
+            raise OutputExists(
+                f"{work.finished(kind)} is there already.",
+                hint="Name another folder with -o, or give --overwrite.",
+            )
+    needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
+    needed += media.path.stat().st_size
+    folder = next(
+        p for p in (work.output.absolute(), *work.output.absolute().parents) if p.exists()
+    )
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputRefused(
+            f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
+            hint="Make room, or name another folder with -o.",
+        )
+
+
+def _containers(work: Work) -> tuple[str, ...]:
+    chosen = work.selection.container
+    return ("mov", "mkv") if chosen == "auto" else (chosen,)
+
+
+def extract(work: Work, progress: Progress) -> Work:
+    """Cut the range's sound out of the clip and put it on its grid: from here on, the mix."""
+    from stemmux.conform import settle
+    from stemmux.extract import Cut
+    from stemmux.extract import extract as cut
+
+    media, span = _known(work)
+    raw = work.unfinished("raw.wav")
+    track = media.track(work.selection.track)
+    cut(
+        media,
+        span,
+        Cut(mix=raw, track=work.selection.track),
+        progress=lambda share: progress(share * 0.7),
+    )
+    mix = settle(
+        raw,
+        work.unfinished("mix.wav"),
+        speakers=track.speakers,
+        progress=lambda share: progress(0.7 + share * 0.3),
+    )
+    raw.unlink()
+    return work.having(mix=mix).noting(*mix.notes)
+
+
+def separate(work: Work, progress: Progress) -> Work:
+    """Let the engine estimate one of the stems."""
+    estimate = work.engine.separate(work.question, _mix(work).path, work.folder, progress)
+    return work.having(estimate=estimate)
+
+
+def conform(work: Work, progress: Progress) -> Work:
+    """Make the two stems, which add up to the mix exactly, and measure that they do."""
+    from stemmux.conform import split
+    from stemmux.measure import null_db
+
+    mix, estimate = _mix(work), work.estimate
+    assert estimate is not None
+    stems = split(
+        mix,
+        estimate.path,
+        estimate.of,
+        work.unfinished("target.wav"),
+        work.unfinished("residual.wav"),
+        originations=(_origination(work, "target"), _origination(work, "residual")),
+        progress=progress,
+    )
+    estimate.path.unlink()
+    level = max(_NULL_FLOOR_DB, null_db(mix.path, [stems.target, stems.residual]))
+    return work.having(split=stems, null_db=level)
+
+
+def place(work: Work, progress: Progress) -> Work:
+    """Say where each stem goes, on a timeline or in the clip's own file."""
+    media, span = _known(work)
+    mix = _mix(work)
+    rate = mix.form.rate
+    roles: tuple[StemRole, StemRole] = ("target", "residual")
+    return work.having(
+        placement=Placement(
+            stems=tuple(
+                Placed(
+                    role=role,
+                    track=_title(work, role),
+                    path=work.finished(f"{role}.wav").absolute(),
+                    start=span.start,
+                    offset_samples=stem_start(media, span, rate),
+                    frames=mix.frames,
+                    rate=rate,
+                    channels=mix.form.channels,
+                    time_reference=time_reference(media.timecode, span, rate),
+                )
+                for role in roles
+            )
+        )
+    )
+
+
+def remux(work: Work, progress: Progress) -> Work:
+    """Add the stems to the clip as audio tracks, in the first container that can carry it all."""
+    from stemmux.mux import add
+
+    media, _ = _known(work)
+    stems = _stems(work)
+    refused: Exception | None = None
+    for container in _containers(work):
+        try:
+            out = work.unfinished(f"stems.{container}")
+            return work.having(muxed=add(media, stems, out, progress=progress))
+        except (ContainerRefused, FfmpegFailed) as error:
+            refused = error
+    if work.selection.container != "auto":
+        assert refused is not None
+        raise refused
+    return work.noting(
+        "No file with the stems in it was made: no container here can carry the clip's streams. "
+        "The stems themselves are complete."
+    )
+
+
+def report(work: Work, progress: Progress) -> Work:
+    """Put down what was done and what was measured."""
+    media, span = _known(work)
+    mix, muxed = _mix(work), work.muxed
+    assert work.answer is not None
+    assert work.placement is not None
+    assert work.null_db is not None
+    offsets = [abs(found) for found in (muxed.offsets if muxed else ()) if found is not None]
+    return work.having(
+        separation=Separation(
+            clip=media.path,
+            target=work.finished("target.wav").absolute(),
+            residual=work.finished("residual.wav").absolute(),
+            file=work.finished(f"stems.{muxed.container}").absolute() if muxed else None,
+            engine=work.engine.name,
+            route=work.answer.route,
+            null_db=work.null_db,
+            offset_samples=max(offsets, default=0.0),
+            start=float(span.start),
+            duration=mix.frames / mix.form.rate,
+            rate=mix.form.rate,
+            channels=mix.form.channels,
+            frames=mix.frames,
+            encoding=mix.grid.encoding,
+            mix_sha256=mix.sha256,
+            picture=muxed.picture if muxed else None,
+            notes=work.notes,
+            placement=work.placement,
+        )
+    )
+
+
+#: The one way through.
+STEPS: tuple[Step, ...] = (plan, extract, separate, conform, place, remux, report)
+
+
+def _known(work: Work) -> tuple[Media, Span]:
+    assert work.media is not None
+    assert work.span is not None
+    return work.media, work.span
+
+
+def _mix(work: Work) -> Mix:
+    assert work.mix is not None
+    return work.mix
+
+
+def _title(work: Work, role: StemRole) -> str:
+    """The name of a stem's track: what it is, in the person's own words where there are any."""
+    if role == "residual":
+        return "Residual"
+    assert work.answer is not None
+    words = " ".join("".join(c if c.isprintable() else " " for c in work.selection.prompt).split())
+    return f"Target: {(words or work.answer.route)[:60]}"
+
+
+def _stems(work: Work) -> list[Stem]:
+    from stemmux.mux import Stem
+
+    assert work.placement is not None
+    return [
+        Stem(work.unfinished(f"{stem.role}.wav"), stem.track, stem.offset_samples)
+        for stem in work.placement.stems
+    ]
+
+
+def _origination(work: Work, role: StemRole) -> Origination:
+    from stemmux.bwf import Origination
+
+    media, span = _known(work)
+    made = datetime.datetime.fromtimestamp(media.path.stat().st_mtime, datetime.UTC)
+    return Origination(
+        description=f"{_title(work, role)} of {media.path.name}",
+        time_reference=time_reference(media.timecode, span, _mix(work).form.rate),
+        date=made.strftime("%Y-%m-%d"),
+        time=made.strftime("%H:%M:%S"),
+    )

@@ -1,0 +1,134 @@
+"""The settings: one small TOML file, the environment, and where each value came from.
+
+Every setting has a default that works. The file lies in the person's configuration folder; an
+environment variable `SOUNDMATTE_<SECTION>_<NAME>` goes before it. This module must not know what
+the settings are used for.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from soundmatte.documents import ContainerChoice
+from soundmatte.errors import SettingsRefused
+
+_APP = "soundmatte"
+#: Names another settings file.
+FILE_VARIABLE = "SOUNDMATTE_CONFIG"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Output(_Section):
+    """What is written. `container`: of the file with the stems; auto is MOV where it can be."""
+
+    container: ContainerChoice = "auto"
+
+
+class Offline(_Section):
+    """The offline engine. `models`: which to use; empty takes all that are there."""
+
+    models: tuple[str, ...] = ()
+    dfn3: Path | None = None
+    dtln: Path | None = None
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @property
+    def given(self) -> dict[str, Path]:
+        """Weights named by hand, by model."""
+        return {n: p for n, p in (("dfn3", self.dfn3), ("dtln", self.dtln)) if p is not None}
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    output: Output = Output()
+    offline: Offline = Offline()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings in force, and for each dotted name where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    file: Path
+
+
+def settings_file() -> Path:
+    """Where the settings file is looked for."""
+    named = os.environ.get(FILE_VARIABLE)
+    return Path(named) if named else platformdirs.user_config_path(_APP) / "settings.toml"
+
+
+def models_folder() -> Path:
+    """The person's own folder of models."""
+    return platformdirs.user_data_path(_APP) / "models"
+
+
+def load() -> Loaded:
+    """Read the settings.
+
+    Raises:
+        SettingsRefused: the file is no TOML, or something in it is no setting.
+    """
+    file = settings_file()
+    values = _read(file)
+    origins: dict[str, str] = {}
+    for section, field in _names():
+        dotted = f"{section}.{field}"
+        variable = f"SOUNDMATTE_{section}_{field}".upper()
+        origins[dotted] = "default"
+        if field in values.get(section, {}):
+            origins[dotted] = str(file)
+        if variable in os.environ:
+            values.setdefault(section, {})[field] = os.environ[variable]
+            origins[dotted] = f"environment ({variable})"
+    try:
+        return Loaded(Settings.model_validate(values), origins, file)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsRefused(
+            f"The setting {name} in {file} cannot be used: {first['msg'].lower()}.",
+            hint="`soundmatte config show` lists what can be set.",
+        ) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"The settings file {file} cannot be read.") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"The settings file {file} is no TOML: {error}.") from error
+    for section, body in values.items():
+        if not isinstance(body, dict):
+            raise SettingsRefused(
+                f"{section!r} in {file} stands outside a section.",
+                hint="Sections are written [output] and [offline].",
+            )
+    return values
+
+
+def _names() -> list[tuple[str, str]]:
+    sections: dict[str, type[BaseModel]] = {"output": Output, "offline": Offline}
+    return [(name, field) for name, part in sections.items() for field in part.model_fields]
