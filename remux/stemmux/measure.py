@@ -152,3 +152,19 @@ def count_frames(media: Media) -> int:
     with open_media(media.path) as container:
         stream = container.streams[video.index]
         return sum(1 for packet in container.demux([stream]) if packet.size)
+
+
+def si_sdr_db(truth: NDArray[np.floating], estimate: NDArray[np.floating]) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019), all channels as one.
+
+    Args:
+        truth: what the sound should be, `[samples]` or `[samples, channels]`, not silent.
+        estimate: what it is; the same shape.
+    """
+    import numpy as np
+
+    wanted, heard = truth.astype(np.float64).ravel(), estimate.astype(np.float64).ravel()
+    scaled = wanted * (float(heard @ wanted) / float(wanted @ wanted))
+    wrong = heard - scaled
+    energy = float(wrong @ wrong)
+    return math.inf if energy == 0 else 10 * math.log10(float(scaled @ scaled) / energy)

@@ -1,0 +1,19 @@
+"""What every test stands on: an environment of its own, and no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting, model or ffmpeg of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith(("SOUNDMATTE_", "STEMMUX_", "FAL_")):
+            monkeypatch.delenv(name)
+    for name, folder in (("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data")):
+        monkeypatch.setenv(name, str(tmp_path / "home" / folder))
+    monkeypatch.setenv("SOUNDMATTE_CONFIG", str(tmp_path / "home" / "settings.toml"))
