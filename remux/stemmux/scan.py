@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _HEAD = 2000
 #: Pictures whose times decide whether the rate is constant.
 _REGULAR = 300
+#: Packets lie at most this many places from where they are shown (H.264 and HEVC: 16).
+_REORDERED = 32
 #: How far before the end the tail is read (s).
 _TAIL = 12
 
@@ -109,13 +111,15 @@ def _first_picture(container: Any, stream: Any, warnings: list[str]) -> Track | 
                 warnings.append("The picture is damaged at its start.")
         if first is None and count > _HEAD:
             break
-        if first is not None and len(times) >= _REGULAR:
+        if first is not None and len(times) >= _REGULAR + _REORDERED:
             break
     if first is None or first.pts is None:
         raise ValueError("no picture can be decoded")
     base = stream.time_base
     start = first.pts * base
-    shown = sorted(time * base for time in times if time * base >= start)
+    # Of the last packets that were read, pictures shown earlier may still lie ahead.
+    whole = sorted(times)[: _REGULAR if len(times) >= _REGULAR + _REORDERED else None]
+    shown = [time * base for time in whole if time * base >= start]
     rate, variable = _rate(stream, shown, base)
     return Track(
         stream, start, start + 1 / rate, rate, variable, rotation=-int(first.rotation) % 360
@@ -210,6 +214,10 @@ def _finish_picture(track: Track, ends: dict[int, Fraction], warnings: list[str]
     """Count the pictures; say so if the index promises more than the file holds."""
     end = max(track.end, ends.get(track.stream.index, track.end))
     promised = int(track.stream.frames or 0)
+    length = track.stream.duration
+    if promised and length:
+        # An edit list may hide some of the pictures that the index counts.
+        promised = min(promised, nearest(length * track.stream.time_base * track.rate))
     if track.variable:
         track.end = end
         track.frames = promised or nearest((end - track.first) * track.rate)
