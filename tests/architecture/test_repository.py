@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Loaded only by the command that needs them, so that `--help` is immediate.
-HEAVY = "numpy av onnxruntime soundfile soxr pydantic moviepy pydub ffmpeg PIL rich.progress".split()
+HEAVY = [
+    "numpy",
+    "av",
+    "onnxruntime",
+    "soundfile",
+    "soxr",
+    "pydantic",
+    "moviepy",
+    "pydub",
+    "ffmpeg",
+    "PIL",
+    "rich.progress",
+]
 SKIPPED = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 SKIPPED |= {".hypothesis", ".import_linter_cache", ".benchmarks-data", "dist", "build"}
 #: Control characters that make code read differently from what it does.

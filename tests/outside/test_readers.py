@@ -69,7 +69,9 @@ def test_ffmpeg_of_the_distribution(added: Path, tmp_path: Path) -> None:
 def test_gstreamer(added: Path, tmp_path: Path) -> None:
     out = tmp_path / "read.wav"
     chain = f"filesrc location={added / 'out.mov'} ! qtdemux name=d d.audio_1 ! queue"
-    chain += f" ! decodebin ! audioconvert ! audio/x-raw,format=S24LE ! wavenc ! filesink location={out}"
+    chain += (
+        f" ! decodebin ! audioconvert ! audio/x-raw,format=S24LE ! wavenc ! filesink location={out}"
+    )
     subprocess.run(["gst-launch-1.0", "-q", *chain.split()], check=True, timeout=60)
     compare(added, out)
 

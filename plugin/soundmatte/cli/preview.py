@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ def preview(
     json: options.Json = False,
     progress: options.Progress = ProgressStyle.AUTO,
 ) -> None:
-    """Show the matte over the picture: NAME_matte.png, a contact sheet, and NAME_matte.mp4."""
+    """Show the matte over the picture: NAME_preview.png, a contact sheet, and NAME_preview.mp4."""
     from soundmatte.report.preview import preview as make
     from stemmux.probe import probe
 
@@ -38,8 +37,9 @@ def preview(
             output,
             invert=invert,
             matte_from=plane.value,
-            start=Fraction(span.start),
+            start=span.start,
             end=span.end,
+            overwrite=overwrite,
             progress=tell,
         )
     for warning in made.warnings:
