@@ -26,7 +26,7 @@ def main() -> None:
         made = preview(clip, matte, Path(folder))
         with Image.open(made.sheet) as sheet:
             # 256 colours are enough for a drawing, and a third of the bytes.
-            small = sheet.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+            small = sheet.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
         output.parent.mkdir(parents=True, exist_ok=True)
         small.save(output, optimize=True)
     print(f"{output}: {small.width} x {small.height}, {output.stat().st_size / 1000:.0f} kB")
