@@ -10,6 +10,7 @@ back into a film may come from here: pictures for the API are cut by ffmpeg (`st
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,7 +104,7 @@ def frames_at(
         ValueError: the times are not in order.
         NoPicture, MediaError, UnreadableMedia: as in `frames`.
     """
-    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later < earlier for earlier, later in itertools.pairwise(times)):
         raise ValueError("times must ascend")
     video = _checked(media, width, height, len(times), take)
     with open_media(media.path, f"{MEDIA_FORMATS},{PICTURE_FORMATS}") as container:
@@ -123,12 +124,15 @@ def frames_at(
 
 def _checked(media: Media, width: int, height: int, count: int, take: Take) -> VideoStream:
     """Refuse what would fill the memory, and planes that are not there."""
+    import av
+
     video = media.picture()
     if not (0 < width <= LARGEST and 0 < height <= LARGEST):
         raise MediaError(f"Pictures of {width} × {height} are not made here (up to {LARGEST}).")
     if count > MOST:
         raise MediaError(f"{count} pictures are more than are made at once ({MOST}).")
-    if take == "alpha" and "a" not in video.pixel_format.replace("gray", "").replace("pal", ""):
+    planes = av.VideoFormat(video.pixel_format).components
+    if take == "alpha" and not any(plane.is_alpha for plane in planes):
         raise MediaError(
             f"{media.path.name} has no alpha channel.",
             hint="Take the matte from its brightness instead (luma).",
