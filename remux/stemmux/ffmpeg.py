@@ -205,6 +205,8 @@ def run_program(
         end_tree(process)
         raise
     finally:
+        # What it may have left running would hold the pipes open.
+        _end_group(process.pid)
         for reader in readers:
             reader.join(timeout=5)
         process.stdout.close()
@@ -267,11 +269,15 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
         subprocess.run(
             ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
         )
-    else:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    _end_group(process.pid)
     process.kill()
     process.wait()
+
+
+def _end_group(leader: int) -> None:
+    if os.name != "nt":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def failure(said: Sequence[str], code: int) -> StemmuxError:

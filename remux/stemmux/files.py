@@ -27,6 +27,8 @@ _REASONS = {
     errno.ENOENT: "the folder is not there",
     errno.ENOTDIR: "the folder is not there",
     errno.EFBIG: "the file would be larger than the disk allows",
+    errno.EEXIST: "a file is where a folder should be",
+    errno.EISDIR: "a folder has that name",
 }
 
 
@@ -53,9 +55,9 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         OutputExists: `path` is there and `overwrite` is false (checked before and after).
         OutputRefused: the folder cannot be written to, or the disk is full.
     """
-    if path.exists() and not overwrite:
-        raise _exists(path)
     with refused_output(path):
+        if path.exists() and not overwrite:
+            raise _exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short and without the original name: 255 bytes is all that a name may have.
         temporary = path.parent / f".{secrets.token_hex(8)}.part{path.suffix}"

@@ -23,9 +23,9 @@ _NTSC_BASES = (24, 30, 48, 60, 120)
 #: A rate given in decimals is taken for the exact one when it is this close (frames per second).
 _RATE_TOLERANCE = Fraction(1, 200)
 
-_FRAMES = re.compile(r"(\d+)\s*(?:f|fr|frames?)", re.IGNORECASE)
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*s?", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:\.\d+)?)")
+_FRAMES = re.compile(r"(\d{1,12})\s*(?:f|fr|frames?)", re.IGNORECASE)
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,30})?)\s*s?", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d(?:\.\d{1,30})?)")
 _TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
 
 
@@ -183,7 +183,7 @@ def parse_time(text: str, *, rate: Fraction | None, start: Timecode | None) -> F
     frames, timecode = _FRAMES.fullmatch(text), _TIMECODE.fullmatch(text)
     if frames is None and timecode is None:
         raise TimeError(
-            f"{text!r} is no time.",
+            f"{text[:80]!r} is no time.",
             hint="Write seconds (12.5), frames (300f) or a timecode (00:00:12:00).",
         )
     if rate is None:
