@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundmatte.engines.engine import Answer, Estimate, Progress, Question
 from soundmatte.engines.offline import prompt
-from soundmatte.engines.offline.weights import locate
+from soundmatte.engines.offline.weights import available_models, locate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,23 +60,23 @@ class OfflineEngine:
         Raises:
             WeightsMissing, WeightsRefused: as `weights.locate`.
         """
-        if self._models is None:
-            from soundmatte.engines.offline.speech import available_models
-
+        names = self._models
+        if names is None:
             names = available_models(self._given, self._folder)
-        else:
-            names = self._models
         for name in names:
             locate(name, self._given, self._folder)
         return names
 
     def consider(self, question: Question) -> Answer:
-        """Say what will be done; neither files nor nets are touched.
+        """Say what will be done, having seen that the models for it are there.
 
         Raises:
             EngineRefused: as `prompt.consider`.
+            WeightsMissing, WeightsRefused: as `models`.
         """
-        return prompt.consider(question)
+        answer = prompt.consider(question)
+        self.models()
+        return answer
 
     def separate(self, question: Question, mix: Path, folder: Path, progress: Progress) -> Estimate:
         """Estimate the speech of `mix` in `folder`/estimate.wav.
@@ -124,7 +124,7 @@ class OfflineEngine:
                 def tell() -> None:
                     progress(FIRST_PASS + (1 - FIRST_PASS) * done / max(1, plan.frames))
 
-                pieces = separator.stream(_blocks(source, tell), source.samplerate, plan)
+                pieces = separator.stream(_blocks(source, tell), source.samplerate, plan, tell)
                 with contextlib.closing(pieces):
                     for piece in pieces:
                         target.write(piece)

@@ -6,7 +6,7 @@ files and stems that null are not this module's subject.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from soundmatte.engines.offline import deepfilternet, dtln
 from soundmatte.engines.offline.runtime import threads_for
 from soundmatte.engines.offline.survey import Group, Plan, Survey, finite
 from soundmatte.engines.offline.weights import locate
-from soundmatte.errors import UsageError, WeightsMissing
+from soundmatte.errors import UsageError
 
 Samples = NDArray[np.float32]
 
@@ -29,15 +29,6 @@ CHUNK_SECONDS = 16.0  # at a time: what one run of the nets takes
 #: DTLN's part of the mean of both nets. It hears nothing above 8 kHz; there, and where the
 #: resampling to 16 kHz begins to fall (above 7.3 kHz), DeepFilterNet3 decides alone.
 DTLN_PART = 0.5
-
-
-def available_models(given: Mapping[str, Path], folder: Path | None) -> tuple[str, ...]:
-    """The best selection that needs nothing fetched: dfn3, and dtln where its files are."""
-    try:
-        locate("dtln", given, folder)
-    except WeightsMissing:
-        return ("dfn3",)
-    return ("dfn3", "dtln")
 
 
 class _Resampler:
@@ -180,7 +171,11 @@ class SpeechSeparator:
         return np.concatenate(parts).reshape(mix.shape) if parts else np.zeros(mix.shape, "f4")
 
     def stream(
-        self, blocks: Iterable[Samples], rate: int, plan: Plan
+        self,
+        blocks: Iterable[Samples],
+        rate: int,
+        plan: Plan,
+        pulse: Callable[[], None] = lambda: None,
     ) -> Generator[Samples, None, None]:
         """The speech in a mix of any length, in flat memory.
 
@@ -188,6 +183,7 @@ class SpeechSeparator:
             blocks: the mix [frames, channels], in pieces of any length.
             rate: samples per second.
             plan: what `Survey` made of the same mix.
+            pulse: called before each run of the nets; may raise to end the work.
 
         Yields:
             The estimate in pieces of other lengths, as many frames in all.
@@ -208,16 +204,19 @@ class SpeechSeparator:
                     sound = np.concatenate([head[:warm_up], sound])
                 if last:  # both ways of resampling round the length; a few frames more are enough
                     sound = np.pad(sound, ((0, 16), (0, 0)))
-                ready = _run(voices, sound, last)
+                ready = _run(voices, sound, last, pulse)
                 early = min(to_drop, len(ready))
                 ready = ready[early : early + to_give]
                 to_drop, to_give = to_drop - early, to_give - len(ready)
                 yield ready
 
 
-def _run(voices: list[tuple[Group, _Voice]], sound: Samples, last: bool) -> Samples:
+def _run(
+    voices: list[tuple[Group, _Voice]], sound: Samples, last: bool, pulse: Callable[[], None]
+) -> Samples:
     ready: Samples | None = None
     for group, voice in voices:
+        pulse()
         columns = list(group.channels)
         gain = np.float32(group.gain)
         speech = voice.push(sound[:, columns] * gain, last) / gain

@@ -23,7 +23,9 @@ MOST_DIFFERENCE = 0.1
 
 PIECE_SECONDS = 0.4
 SILENCE = 1e-10  # mean square, -100 dBFS: below the dither of 16 bits
-QUIET = 1e-2  # pieces this far below the mean (-20 dB) are pauses and do not count for the level
+#: Pieces this far below the mean (-10 dB) are pauses and do not count for the level; both steps
+#: are the gates of ITU-R BS.1770, here without its weighting by frequency.
+PAUSE = 0.1
 
 #: Where speech has its power, in Hz. A channel with next to nothing in there (a low-frequency
 #: effects channel ends at 120 Hz) cannot hold any.
@@ -159,7 +161,7 @@ class Survey:
         lengths = np.array(self._lengths)
         heard = power >= min(SILENCE, power.max())
         level = np.average(power[heard], weights=lengths[heard])
-        heard &= power >= QUIET * level
+        heard &= power >= PAUSE * level
         level = np.average(power[heard], weights=lengths[heard])
         gain = 10 ** (LEVEL_DBFS / 20) / np.sqrt(level)
         return Group(members, float(gain), tuple(float(share) for share in shares))

