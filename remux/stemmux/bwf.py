@@ -215,7 +215,9 @@ def wave_format(path: Path) -> tuple[WaveFormat, int]:
     try:
         info = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
-        raise UnreadableMedia(f"{path.name} cannot be read as WAV.") from error
+        raise UnreadableMedia(
+            f"{path.name} cannot be read as WAV.", hint="Is it there, and is it a WAV file?"
+        ) from error
     encoding: Encoding = "s24" if info.subtype.startswith("PCM") else "f32"
     return WaveFormat(info.samplerate, info.channels, encoding), info.frames
 

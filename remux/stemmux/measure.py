@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemmux.bwf import BLOCK
+from stemmux.bwf import BLOCK, wave_format
 from stemmux.errors import MediaError
 from stemmux.ffmpeg import address, guard_words, run
 from stemmux.probe import Media
@@ -98,11 +98,14 @@ def null_db(mix: Path, parts: Sequence[Path]) -> float:
     """Level of mix minus the sum of `parts`, against full scale; -inf when every sample is 0.
 
     Raises:
+        UnreadableMedia: one is no WAV file.
         MediaError: they differ in rate, channels or length.
     """
     import numpy as np
     import soundfile
 
+    for path in (mix, *parts):
+        wave_format(path)
     files = [soundfile.SoundFile(str(path)) for path in (mix, *parts)]
     try:
         shapes = {(file.samplerate, file.channels, file.frames) for file in files}

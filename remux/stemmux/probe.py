@@ -176,8 +176,8 @@ def open_media(path: Path, formats: str = MEDIA_FORMATS) -> Iterator[av.containe
     import av.error
     import av.logging
 
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is not there"
+    if not os.path.isfile(path):  # which also answers for names that no file can have
+        what = "is a folder" if os.path.isdir(path) else "is not there"
         raise UnreadableMedia(f"{path} {what}.", hint="Check the name.")
     av.logging.set_level(None)
     try:

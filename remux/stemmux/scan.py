@@ -81,7 +81,9 @@ def _is_cover(stream: Any) -> bool:
 
 def _written_timecode(container: av.container.InputContainer) -> str:
     places: list[Any] = [*container.streams, container]
-    return next((p.metadata["timecode"] for p in places if "timecode" in p.metadata), "")
+    # Matroska keeps the names of tags in capitals.
+    tags = (tag for place in places for tag in place.metadata.items())
+    return next((value for name, value in tags if name.lower() == "timecode"), "")
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterable[Any]:
