@@ -70,8 +70,19 @@ def make_clip(path: Path, matte: Path, *, overwrite: bool = False) -> DemoTruth:
         stemmux.errors.OutputExists: a file is there and `overwrite` is false.
         stemmux.errors.OutputRefused: the folder cannot be written to.
     """
-    sound = soundtrack()
-    faces, soundings = _faces(sound), _soundings(sound)
+    with (
+        replacing(path, overwrite=overwrite) as clip_part,
+        replacing(matte, overwrite=overwrite) as matte_part,
+    ):
+        sound = soundtrack()
+        faces = _faces(sound)
+        _write(clip_part, matte_part, _pictures(faces, _soundings(sound)), sound)
+    mouth = np.array([face.mouth for face in faces])
+    return DemoTruth(sound.speech, sound.bed, RATE, Fraction(FPS), FRAMES, mouth)
+
+
+def _pictures(faces: list[Face], soundings: list[Sounding]) -> Iterator[Pictures]:
+    """Paint every picture: red, green, blue and the matte, [h, w, 4]."""
     surroundings = Surroundings()
 
     def picture(frame: int) -> Pictures:
@@ -80,17 +91,10 @@ def make_clip(path: Path, matte: Path, *, overwrite: bool = False) -> DemoTruth:
         planes = np.clip(canvas.pixels * 255 + 0.5, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
-    with (
-        replacing(path, overwrite=overwrite) as clip_part,
-        replacing(matte, overwrite=overwrite) as matte_part,
-        ThreadPoolExecutor(PAINTERS) as painters,
-    ):
-        # A second at a time: two hundred pictures at once would be 180 MB.
-        seconds = (range(first, first + FPS) for first in range(0, FRAMES, FPS))
-        pictures = (done for second in seconds for done in painters.map(picture, second))
-        _write(clip_part, matte_part, pictures, sound)
-    mouth = np.array([face.mouth for face in faces])
-    return DemoTruth(sound.speech, sound.bed, RATE, Fraction(FPS), FRAMES, mouth)
+    # A second at a time: two hundred pictures at once would be 180 MB.
+    with ThreadPoolExecutor(PAINTERS) as painters:
+        for first in range(0, FRAMES, FPS):
+            yield from painters.map(picture, range(first, first + FPS))
 
 
 def _per_frame(samples: Samples) -> Samples:

@@ -204,7 +204,9 @@ def _export(segment: Any, out: Path, kind: str, codec: str, bit_rate: str) -> No
     from pydub.exceptions import CouldntEncodeError
 
     try:
-        segment.export(str(out), format=kind, codec=codec, bitrate=bit_rate).close()
+        # An open file again: pydub would leave its own open when the encoder fails.
+        with out.open("wb+") as stream:
+            segment.export(stream, format=kind, codec=codec, bitrate=bit_rate)
     except CouldntEncodeError as error:
         raise FfmpegFailed(
             "The listening copy could not be encoded.", hint="The stem itself is not affected."
