@@ -26,7 +26,7 @@ from tests.report.scenes import (
 )
 
 from soundmatte.errors import ExtraMissing, UsageError
-from soundmatte.report.preview import fitted, preview
+from soundmatte.report.preview import clock, fitted, preview
 from stemmux.errors import Cancelled, MediaError, OutputExists, TimeError, UnreadableMedia
 
 SHARE = 100 * 100 / (WIDTH * HEIGHT)
@@ -209,6 +209,12 @@ def test_a_turned_clip_is_shown_upright(tmp_path: Path, clip: Path) -> None:
 )
 def test_sizes_fit_and_are_even(size: tuple[int, int], side: int, wanted: tuple[int, int]) -> None:
     assert fitted(size, side) == wanted
+
+
+def test_times_are_written_to_the_nearest_hundredth() -> None:
+    assert clock(Fraction(0)) == "0:00.00"
+    assert clock(2997 * Fraction(1001, 30000)) == "1:40.00"
+    assert clock(Fraction(3725)) == "62:05.00"
 
 
 def test_a_large_clip_is_made_smaller(tmp_path: Path) -> None:

@@ -257,5 +257,5 @@ def _remarks(coverage: float) -> tuple[str, ...]:
 
 def clock(time: Fraction) -> str:
     """Write a time as minutes, seconds and hundredths."""
-    minutes, rest = divmod(int(time * 100), 6000)
+    minutes, rest = divmod(nearest(time * 100), 6000)
     return f"{minutes}:{rest // 100:02d}.{rest % 100:02d}"
