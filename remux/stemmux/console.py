@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Plain progress lines come no closer together than this (s).
 _PLAIN_EVERY = 2.0
+#: Exit status of a command that was asked to end.
+CANCELLED = 130
 
 
 class ProgressStyle(StrEnum):
@@ -112,11 +114,17 @@ def answer(command: Callable[[], object], name: str, *, as_json: bool) -> int:
     to end (SIGTERM) let everything clear up behind itself first.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         command()
     except (KeyboardInterrupt, Cancelled):
-        print(f"{name}: cancelled; nothing half-made was left.", file=sys.stderr)  # noqa: T201
-        return 130
+        return _cancelled(name)
+    except SystemExit as end:
+        # typer makes an exit status of an interrupt by itself.
+        if end.code != CANCELLED:
+            raise
+        return _cancelled(name)
     except BrokenPipeError:
         # The reader of our output has gone: there is nobody left to tell.
         sys.stderr.close()
@@ -130,6 +138,11 @@ def answer(command: Callable[[], object], name: str, *, as_json: bool) -> int:
     return 0
 
 
+def _cancelled(name: str) -> int:
+    print(f"{name}: cancelled; nothing half-made was left.", file=sys.stderr)  # noqa: T201
+    return CANCELLED
+
+
 def say_error(name: str, error: Exception, *, as_json: bool) -> None:
     """An error as a sentence and a way out; for programs also as JSON on standard output."""
     hint = getattr(error, "hint", "")
@@ -139,4 +152,7 @@ def say_error(name: str, error: Exception, *, as_json: bool) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second one would cut short what clears up after the first.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemmux.errors import VerificationFailed
 from stemmux.ffmpeg import Progress, address, guarded, run_graph
-from stemmux.probe import AudioStream, Media, VideoStream
+from stemmux.probe import AudioStream, Media, VideoStream, open_media
 from stemmux.timebase import Span, nearest, sample_at
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ MONO_RATE = 48_000
 _RUN_UP = 10
 #: Share of each speaker in the mono (ITU-R BS.775), before they are brought to a sum of 1.
 _FRONT, _CENTRE, _OTHER, _LFE = 0.7071, 1.0, 0.5, 0.0
+#: A hole in a track is at least this long; less is the rounding of a coarse clock (s).
+_HOLE = 0.004
+#: Vorbis changes its block size, and around every change times are wrong by up to 41 ms.
+_HOLES = {"vorbis": 0.1}
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,11 @@ def proxy_size(video: VideoStream) -> tuple[int, int]:
     """Width and height of the proxy: upright, square pixels, even, never enlarged."""
     width, height = video.display_size
     scale = min(Fraction(1), Fraction(PROXY_SIZE, max(width, height)))
-    return max(2, nearest(width * scale / 2) * 2), max(2, nearest(height * scale / 2) * 2)
+    return _even(width, scale), _even(height, scale)
+
+
+def _even(size: int, scale: Fraction) -> int:
+    return max(2, 2 * min(nearest(size * scale / 2), size // 2))
 
 
 def extract(media: Media, span: Span, cut: Cut, *, progress: Progress | None = None) -> None:
@@ -84,7 +92,7 @@ def extract(media: Media, span: Span, cut: Cut, *, progress: Progress | None = N
 
 def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStream]:
     track = media.track(cut.track)
-    sound = guarded(media.path, copyts=None)[f"a:{media.audio.index(track)}"]
+    sound = guarded(media.path, copyts=None)[str(track.index)]
     exact = _exact_sound(sound, track, media.origin, span)
     wants_mono = cut.mono is not None or cut.proxy is not None
     outputs = []
@@ -135,14 +143,15 @@ def _exact_sound(
 ) -> graph.nodes.FilterableStream:
     """The samples of the range, silence where the track has none, cut by sample numbers.
 
-    Gaps of 4 ms and more are filled; smaller ones are the rounding of coarse clocks (Matroska
+    Gaps from `_HOLE` on are filled; smaller ones are the rounding of coarse clocks (Matroska
     counts whole milliseconds) and are ignored, so that samples stay next to one another.
     """
     begin = sample_at(origin + span.start, track.rate)
     length = _length(span, track.rate)
     zero = min(begin, sample_at(origin, track.rate))
+    hole = _HOLES.get(track.codec, _HOLE)
     return (
-        sound.filter("aresample", **{"async": 1, "min_hard_comp": 0.004, "first_pts": zero})
+        sound.filter("aresample", **{"async": 1, "min_hard_comp": hole, "first_pts": zero})
         .filter("atrim", start_pts=begin, end_pts=begin + length)
         .filter("asetpts", f"PTS-{begin}")
         .filter("apad", whole_len=length)
@@ -157,7 +166,9 @@ def _mono(
     gains = _mono_gains(track)
     mixed = "+".join(f"{gain:.6f}*c{channel}" for channel, gain in enumerate(gains))
     return (
-        sound.filter("pan", args=f"mono|c0={mixed}")
+        # In floats, or ffmpeg would round each sample to the bits of the source.
+        sound.filter("aformat", sample_fmts="fltp")
+        .filter("pan", args=f"mono|c0={mixed}")
         .filter("aresample", MONO_RATE)
         .filter("apad", whole_len=length)
         .filter("atrim", end_sample=length)
@@ -181,11 +192,32 @@ def proxy_picture(media: Media, span: Span) -> graph.nodes.FilterableStream:
     """
     video = media.picture()
     options: dict[str, Any] = {"copyts": None}
-    if span.start > 3 * _RUN_UP:
+    if span.start > 3 * _RUN_UP and _may_jump(media, span):
         options["ss"] = f"{float(span.start - _RUN_UP):.3f}"
     width, height = proxy_size(video)
     stream = guarded(media.path, **options).video.filter("scale", width, height, flags="area")
     return at_proxy_rate(stream, media.origin + span.start, video, span)
+
+
+def _may_jump(media: Media, span: Span) -> bool:
+    """Whether a picture that stands alone comes between the landing point and the range."""
+    import av.error
+
+    with open_media(media.path) as container:
+        stream: Any = container.streams[media.picture().index]
+        aim = media.origin + span.start - _RUN_UP
+        try:
+            container.seek(int(aim / stream.time_base), stream=stream)
+            for packet in container.demux([stream]):
+                if packet.pts is None:
+                    continue
+                if packet.pts * stream.time_base > media.origin + span.start:
+                    return False
+                if packet.is_keyframe:
+                    return True
+        except (av.error.FFmpegError, OverflowError, ValueError):
+            pass
+    return False
 
 
 def at_proxy_rate(

@@ -109,8 +109,15 @@ def _shipped() -> str:
 
 
 def address(path: Path) -> str:
-    """The path as ffmpeg must be given it: nothing in a name can then be an option or a URL."""
-    return f"file:{path.absolute()}"
+    """The path as ffmpeg must be given it: nothing in a name can then be an option or a URL.
+
+    Raises:
+        UnreadableMedia: the name is no text.
+    """
+    whole = str(path.absolute())
+    if any("\ud800" <= sign <= "\udfff" for sign in whole):
+        raise UnreadableMedia(f"The name {whole!r} is no readable text.", hint="Rename the file.")
+    return f"file:{whole}"
 
 
 def guarded(
@@ -285,6 +292,10 @@ def failure(said: Sequence[str], code: int) -> StemmuxError:
     text = "\n".join(said)
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return OutputRefused("The disk is full.", hint="Make room, or name another folder with -o.")
+    if code == -getattr(signal, "SIGXFSZ", 0):
+        return OutputRefused(
+            "A file would be larger than the disk allows.", hint="Name another folder with -o."
+        )
     if "whitelist" in text:
         return UnreadableMedia(
             "This is not a kind of media file that is opened here.",

@@ -50,7 +50,11 @@ def verify(
     """
     found = probe(written)
     if len(found.audio) != len(media.audio) + len(stems):
-        raise VerificationFailed(f"The file has {len(found.audio)} audio tracks.")
+        raise VerificationFailed(
+            f"Of {len(media.audio) + len(stems)} audio tracks, {len(found.audio)} can be read "
+            f"in a {written.suffix} file.",
+            hint="Name an .mkv file.",
+        )
     picture = _compare_picture(media, found)
     first = len(media.audio) + 1
     offsets = [_place(found, first + index, stem, exact) for index, stem in enumerate(stems)]

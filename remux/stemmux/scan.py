@@ -59,6 +59,9 @@ def scan(container: av.container.InputContainer) -> Found:
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
     if video is not None and video.codec_context is not None:
         found.video = _first_picture(container, video, found.warnings)
+    if video is not None:
+        # Only then: a jump back in a sound file ends behind what its encoder put in front.
+        _rewind(container)
     heads = _heads(container, sounds)
     ends = _ends(container, ([video] if found.video else []) + sounds)
     for stream in sounds:
@@ -155,7 +158,6 @@ def _heads(container: Any, sounds: list[Any]) -> dict[int, Fraction]:
     heads: dict[int, Fraction] = {}
     if not sounds:
         return heads
-    _rewind(container)
     for count, packet in enumerate(_packets(container, sounds)):
         index = packet.stream.index
         if index in heads:
