@@ -143,8 +143,8 @@ def lag(reference: Sound, other: Sound) -> int:
     spectrum = np.fft.rfft(other, size) * np.conj(np.fft.rfft(reference, size))
     curve = np.abs(np.fft.irfft(spectrum, size))
     peak = int(np.argmax(curve))
-    around = np.r_[curve[:peak][: max(0, peak - 9)], curve[peak + 10 :]]
-    assert curve[peak] > 3 * around.max(), "the sound is not there"
+    elsewhere = np.roll(curve, 32 - peak)[65:]
+    assert curve[peak] > 3 * elsewhere.max(), "the sound is not there"
     return peak if peak < size // 2 else peak - size
 
 
@@ -221,7 +221,8 @@ class Studio:
         return Source(out, whole.rate, whole.frames, whole.sample_rate, whole.sounds)
 
 
-_AAC = ("-c:a", "aac", "-b:a", "256k")
+#: As many bits as the format allows: the sound is noise, and must still be found to the sample.
+_AAC = ("-c:a", "aac", "-b:a", "2M")
 #: Suffix, options before the sound's input, options before the output.
 KINDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "mp4": (".mp4", (), _AAC),
