@@ -41,7 +41,7 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file th
 def main() -> None:
     """Entry point of the console script."""
     as_json = "--json" in sys.argv
-    sys.exit(answer(lambda: app(standalone_mode=True), "stemmux", as_json=as_json))
+    sys.exit(answer(lambda: app(prog_name="stemmux"), "stemmux", as_json=as_json))
 
 
 def _version(wanted: bool) -> None:

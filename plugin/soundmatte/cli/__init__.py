@@ -29,7 +29,7 @@ app = typer.Typer(
 def main() -> None:
     """Entry point of the console script."""
     as_json = "--json" in sys.argv
-    sys.exit(answer(lambda: app(standalone_mode=True), "soundmatte", as_json=as_json))
+    sys.exit(answer(lambda: app(prog_name="soundmatte"), "soundmatte", as_json=as_json))
 
 
 def _version(wanted: bool) -> None:

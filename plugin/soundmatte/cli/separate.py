@@ -113,6 +113,8 @@ def _say_plan(work: Work, as_json: bool) -> None:
     assert work.span is not None
     assert work.answer is not None
     track = work.media.track(work.selection.track)
+    kinds = ("target.wav", "residual.wav", f"stems.{work.containers[0]}")
+    writes = [work.finished(kind) for kind in kinds]
     values = {
         "clip": str(work.media.path),
         "start": work.span.start,
@@ -122,7 +124,7 @@ def _say_plan(work: Work, as_json: bool) -> None:
         "engine": work.engine.name,
         "route": work.answer.route,
         "cost": 0.0,
-        "writes": [str(work.finished(kind)) for kind in ("target.wav", "residual.wav")],
+        "writes": [str(path) for path in writes],
         "notes": list(work.notes),
     }
     if as_json:
@@ -130,13 +132,17 @@ def _say_plan(work: Work, as_json: bool) -> None:
         return
     typer.echo(
         f"{float(work.span.duration):.3f} s from {float(work.span.start):.3f} s of "
-        f"{work.media.path.name}, {track.channels} channels at {track.rate} Hz\n"
+        f"{work.media.path.name}, {_channels(track.channels)} at {track.rate} Hz\n"
         f"engine: {work.engine.name}, {work.answer.route}; costs nothing"
     )
     for note in work.notes:
         typer.echo(f"note: {note}")
-    for kind in ("target.wav", "residual.wav", "stems file"):
-        typer.echo(f"would write: {work.finished(kind)}")
+    for path in writes:
+        typer.echo(f"would write: {path}")
+
+
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 
 def in_words(done: Separation) -> list[str]:
@@ -146,7 +152,7 @@ def in_words(done: Separation) -> list[str]:
     lines = [
         f"target:   {done.target}",
         f"residual: {done.residual}",
-        f"          {done.duration:.3f} s, {done.channels} channels, {done.rate} Hz, {bits}",
+        f"          {done.duration:.3f} s, {_channels(done.channels)}, {done.rate} Hz, {bits}",
         f"          target + residual = clip: {null}",
     ]
     if done.file is not None:

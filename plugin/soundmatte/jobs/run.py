@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,13 +76,19 @@ def _tell(work: Work, told: int, listener: Listener) -> int:
 @contextmanager
 def _folder_in(output: Path) -> Iterator[Path]:
     """A hidden folder beside the finished files, so that a rename is all that finishing takes."""
+    new = [path for path in (output, *output.parents) if not path.exists()]
     with refused_output(output):
-        output.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".soundmatte-", dir=output))
         try:
-            yield folder
+            output.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=".soundmatte-", dir=output))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            for path in new:
+                with suppress(OSError):  # it holds something, and stays
+                    path.rmdir()
 
 
 def _deliver(work: Work) -> None:

@@ -8,13 +8,20 @@ must not know which engine separates, nor who asked.
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from soundmatte.documents import Placed, Placement, Separation, StemRole
 from soundmatte.jobs.work import Work, stem_start, time_reference
-from stemmux.errors import ContainerRefused, FfmpegFailed, OutputExists, OutputRefused
+from stemmux.errors import (
+    ContainerRefused,
+    FfmpegFailed,
+    OutputExists,
+    OutputRefused,
+    VerificationFailed,
+)
 
 if TYPE_CHECKING:
     from stemmux.bwf import Origination
@@ -70,12 +77,16 @@ def _check_matte(work: Work, media: Media, span: Span) -> list[str]:
 
 
 def _check_output(work: Work, media: Media, span: Span, samples_per_second: int) -> None:
-    kinds = ["target.wav", "residual.wav"]
-    kinds += [f"stems.{container}" for container in _containers(work)[:1]]
-    for kind in kinds:
-        if work.finished(kind).exists() and not work.overwrite:
+    kinds = ["target.wav", "residual.wav", *(f"stems.{name}" for name in work.containers)]
+    for path in map(work.finished, kinds):
+        if path.is_dir() or (path.exists() and path.samefile(media.path)):
+            what = "a folder" if path.is_dir() else "the clip itself"
+            raise OutputRefused(
+                f"{path} is {what}, and is not replaced.", hint="Name another folder with -o."
+            )
+        if path.exists() and not work.overwrite:
             raise OutputExists(
-                f"{work.finished(kind)} is there already.",
+                f"{path} is there already.",
                 hint="Name another folder with -o, or give --overwrite.",
             )
     needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
@@ -83,17 +94,16 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
     folder = next(
         p for p in (work.output.absolute(), *work.output.absolute().parents) if p.exists()
     )
+    if not folder.is_dir():
+        raise OutputRefused(f"{folder} is a file.", hint="Name a folder with -o.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefused(f"{folder} may not be written to.", hint="Name another folder with -o.")
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputRefused(
             f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
             hint="Make room, or name another folder with -o.",
         )
-
-
-def _containers(work: Work) -> tuple[str, ...]:
-    chosen = work.selection.container
-    return ("mov", "mkv") if chosen == "auto" else (chosen,)
 
 
 def extract(work: Work, progress: Progress) -> Work:
@@ -181,11 +191,11 @@ def remux(work: Work, progress: Progress) -> Work:
     media, _ = _known(work)
     stems = _stems(work)
     refused: Exception | None = None
-    for container in _containers(work):
+    for container in work.containers:
         try:
             out = work.unfinished(f"stems.{container}")
             return work.having(muxed=add(media, stems, out, progress=progress))
-        except (ContainerRefused, FfmpegFailed) as error:
+        except (ContainerRefused, FfmpegFailed, VerificationFailed) as error:
             refused = error
     if work.selection.container != "auto":
         assert refused is not None

@@ -67,13 +67,19 @@ class Work:
             stem = stem[:-1]
         return stem
 
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """What the file with the stems may become, in the order in which it is tried."""
+        chosen = self.selection.container
+        return ("mov", "mkv") if chosen == "auto" else (chosen,)
+
     def finished(self, kind: str) -> Path:
         """Where a finished file goes, such as `target.wav`."""
         return self.output / f"{self.name}_{kind}"
 
     def unfinished(self, kind: str) -> Path:
         """The same file while it is being made."""
-        return self.folder / f"{self.name}_{kind}"
+        return self.folder / kind
 
 
 def stem_start(media: Media, span: Span, rate: int) -> int:
