@@ -35,12 +35,21 @@ class MatteChoice(_Document):
     invert: bool = False
 
 
+class TimeSpan(_Document):
+    """A stretch of the clip in which the target sounds, or (`include` false) does not; seconds."""
+
+    start: Fraction = Field(ge=0)
+    end: Fraction
+    include: bool = True
+
+
 class Selection(_Document):
     """What is to be separated: a range of a file, a matte, a prompt.
 
     Attributes:
         start, end: of the range, in seconds from the first picture; None is the clip's own.
         track: number of the audio track, from 1.
+        spans: when the target sounds, in seconds from the clip's first picture.
     """
 
     version: Literal[1] = VERSION
@@ -50,6 +59,7 @@ class Selection(_Document):
     track: int = Field(default=1, ge=1)
     matte: MatteChoice | None = None
     prompt: str = ""
+    spans: tuple[TimeSpan, ...] = ()
     container: ContainerChoice = "auto"
 
 
@@ -87,6 +97,7 @@ class Separation(_Document):
     Attributes:
         file: the clip with the stems as audio tracks; None where no container could carry it.
         engine, route: who separated, and what was taken for the target.
+        usd: the most that it may have cost.
         null_db: level of mix minus target minus residual against full scale, measured on the
             written files; -300 stands for exact zero, since JSON has no infinity.
         offset_samples: the largest distance of a stem in `file` from where it belongs, read back.
@@ -102,6 +113,7 @@ class Separation(_Document):
     file: Path | None
     engine: str
     route: str
+    usd: float
     null_db: float
     offset_samples: float
     start: float

@@ -11,11 +11,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from soundmatte.documents import ContainerChoice
 from soundmatte.errors import SettingsRefused
@@ -53,9 +54,32 @@ class Offline(_Section):
         return {n: p for n, p in (("dfn3", self.dfn3), ("dtln", self.dtln)) if p is not None}
 
 
+class Use(_Section):
+    """`use`: the engine; auto is the cloud if a key or a server is set, else offline."""
+
+    use: Literal["auto", "cloud", "offline"] = "auto"
+
+
+class Cloud(_Section):
+    """The cloud engine, and the API's own options; money in USD, times in seconds."""
+
+    server: str = ""
+    candidates: int = Field(default=1, ge=1, le=4)
+    acceleration: Literal["fast", "balanced", "quality"] = "balanced"
+    output_format: Literal["wav", "mp3"] = "wav"
+    max_chunk_duration: float | None = Field(default=None, gt=0)
+    chunk_overlap: float | None = Field(default=None, ge=0)
+    predict_spans: bool = False
+    use_sound_activity_ranking: bool = False
+    max_cost: Decimal | None = Field(default=None, ge=0)
+    paid_retries: int = Field(default=0, ge=0, le=5)
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
+    engine: Use = Use()
+    cloud: Cloud = Cloud()
     output: Output = Output()
     offline: Offline = Offline()
 
@@ -130,5 +154,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _names() -> list[tuple[str, str]]:
-    sections: dict[str, type[BaseModel]] = {"output": Output, "offline": Offline}
+    sections: dict[str, type[BaseModel]] = {
+        "engine": Use,
+        "cloud": Cloud,
+        "output": Output,
+        "offline": Offline,
+    }
     return [(name, field) for name, part in sections.items() for field in part.model_fields]

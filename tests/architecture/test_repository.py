@@ -23,6 +23,8 @@ HEAVY = [
     "pydub",
     "ffmpeg",
     "PIL",
+    "httpx",
+    "keyring",
     "rich.progress",
 ]
 SKIPPED = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from soundmatte.engines.engine import Question
+from soundmatte.engines.engine import Material, Question
 from soundmatte.engines.offline import engine as offline
 from soundmatte.engines.offline import runtime
 from soundmatte.engines.offline.engine import OfflineEngine
@@ -53,7 +53,7 @@ def test_the_estimate_is_the_stem_that_is_speech(
     engine: OfflineEngine, mix: Path, tmp_path: Path, prompt: str, stem: str
 ) -> None:
     asked = Question(prompt, has_matte=False)
-    estimate = engine.separate(asked, mix, tmp_path, lambda share: None)
+    estimate = engine.separate(asked, Material("", mix), tmp_path, lambda share: None)
     assert estimate.of == stem
     sound, rate = soundfile.read(estimate.path)
     kind = soundfile.info(estimate.path)
@@ -64,7 +64,7 @@ def test_the_estimate_is_the_stem_that_is_speech(
 def test_the_file_holds_what_the_separator_makes_of_the_samples(
     engine: OfflineEngine, mix: Path, tmp_path: Path, separator: object
 ) -> None:
-    estimate = engine.separate(SPEECH, mix, tmp_path, lambda share: None)
+    estimate = engine.separate(SPEECH, Material("", mix), tmp_path, lambda share: None)
     samples, rate = soundfile.read(mix, dtype="float32")
     expected = separator.estimate(samples, rate)  # type: ignore[attr-defined]
     np.testing.assert_allclose(soundfile.read(estimate.path)[0], expected, atol=1e-6)
@@ -74,17 +74,17 @@ def test_a_file_too_large_for_wav_becomes_rf64(
     engine: OfflineEngine, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "WAV_LIMIT", 1000)
-    estimate = engine.separate(SPEECH, mix, tmp_path, lambda share: None)
+    estimate = engine.separate(SPEECH, Material("", mix), tmp_path, lambda share: None)
     assert soundfile.info(estimate.path).format == "RF64"
     mix.write_bytes(estimate.path.read_bytes())  # and it can be read back as a mix
-    engine.separate(SPEECH, mix, tmp_path, lambda share: None)
+    engine.separate(SPEECH, Material("", mix), tmp_path, lambda share: None)
 
 
 def test_progress_only_grows_and_ends_at_one(
     engine: OfflineEngine, mix: Path, tmp_path: Path
 ) -> None:
     shares: list[float] = []
-    engine.separate(SPEECH, mix, tmp_path, shares.append)
+    engine.separate(SPEECH, Material("", mix), tmp_path, shares.append)
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert shares[-1] == 1
@@ -100,20 +100,22 @@ def test_what_progress_raises_ends_the_work_and_leaves_no_file(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.separate(SPEECH, mix, tmp_path, stop)
+        engine.separate(SPEECH, Material("", mix), tmp_path, stop)
     assert [path.name for path in tmp_path.iterdir()] == ["mix.wav"]
 
 
 def test_a_mix_that_cannot_be_read_leaves_no_file(engine: OfflineEngine, tmp_path: Path) -> None:
     (tmp_path / "mix.wav").write_bytes(b"RIFF")
     with pytest.raises(soundfile.LibsndfileError):
-        engine.separate(SPEECH, tmp_path / "mix.wav", tmp_path, lambda share: None)
+        engine.separate(SPEECH, Material("", tmp_path / "mix.wav"), tmp_path, lambda share: None)
     assert [path.name for path in tmp_path.iterdir()] == ["mix.wav"]
 
 
 def test_an_empty_mix_gives_an_empty_estimate(engine: OfflineEngine, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "mix.wav", np.zeros((0, 2)), 44_100, subtype="PCM_24")
-    estimate = engine.separate(SPEECH, tmp_path / "mix.wav", tmp_path, lambda share: None)
+    estimate = engine.separate(
+        SPEECH, Material("", tmp_path / "mix.wav"), tmp_path, lambda share: None
+    )
     assert soundfile.info(estimate.path).frames == 0
     assert soundfile.info(estimate.path).channels == 2
 
@@ -125,7 +127,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(
     with pytest.raises(EngineRefused):
         engine.consider(asked)
     with pytest.raises(EngineRefused):
-        engine.separate(asked, tmp_path / "no such mix", tmp_path, lambda share: None)
+        engine.separate(asked, Material("", tmp_path / "no such mix"), tmp_path, lambda share: None)
     assert list(tmp_path.iterdir()) == []
 
 

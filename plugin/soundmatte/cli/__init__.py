@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from soundmatte import __version__
-from soundmatte.cli import config, demo, models, preview, separate
+from soundmatte.cli import api, config, demo, jobs, models, preview, separate
 from stemmux.console import answer
 
 app = typer.Typer(
@@ -50,5 +50,7 @@ def _every_command(
 app.command()(separate.separate)
 app.command()(preview.preview)
 app.command()(demo.demo)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(api.app, name="api")
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")

@@ -30,6 +30,28 @@ class MattePlane(StrEnum):
 Clip = Annotated[
     Path, typer.Argument(help="The clip: a movie or a sound file.", show_default=False)
 ]
+Matte = Annotated[
+    Path | None,
+    typer.Option("--matte", "--mask", help="White = object. A movie or a still picture."),
+]
+Prompt = Annotated[
+    str,
+    typer.Option(
+        "--prompt", help="What to separate. Offline: speech, background or music; cloud: anything."
+    ),
+]
+Spans = Annotated[
+    list[str] | None,
+    typer.Option("--span", help="Cloud: A-B, when the target sounds; may be given again."),
+]
+ExcludedSpans = Annotated[
+    list[str] | None,
+    typer.Option("--exclude-span", help="Cloud: A-B, when the target does not sound."),
+]
+Track = Annotated[int, typer.Option("--track", min=1, help="Number of the audio track.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything; say what would be done, at what price.")
+]
 Invert = Annotated[bool, typer.Option("--invert-matte", help="The matte is black = object.")]
 Plane = Annotated[MattePlane, typer.Option("--matte-from", help="Where the matte lies.")]
 Start = Annotated[
@@ -57,6 +79,26 @@ def times(media: Media, start: str, end: str) -> tuple[Fraction | None, Fraction
         for text in (start, end)
     )
     return first, last
+
+
+def time_span(media: Media, text: str) -> tuple[Fraction, Fraction]:
+    """Start and end, in seconds from the first picture, of a stretch written `A-B`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from soundmatte.errors import UsageError
+    from stemmux.timebase import parse_time
+
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise UsageError(f"{text!r} is no stretch of time.", hint="Write it like 3.2-4.5.")
+    begin, end = (
+        parse_time(part, rate=media.constant_rate, start=media.timecode) for part in (first, last)
+    )
+    if end <= begin:
+        raise UsageError(f"{text!r} ends before it starts.", hint="Write it like 3.2-4.5.")
+    return begin, end
 
 
 def offline_engine() -> OfflineEngine:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soundmatte.cli import options
+from soundmatte.cli import cloud, options
 from stemmux.console import Console, ProgressStyle, print_json
 
 if TYPE_CHECKING:
-    from soundmatte.documents import Selection, Separation
-    from soundmatte.jobs.work import Work
+    from soundmatte.documents import Selection
+    from soundmatte.engines.engine import Engine
 
 
 class ContainerWord(StrEnum):
@@ -27,27 +28,33 @@ class ContainerWord(StrEnum):
 
 def separate(
     clip: options.Clip,
-    matte: Annotated[
-        Path | None,
-        typer.Option("--matte", "--mask", help="White = object. A movie or a still picture."),
-    ] = None,
+    matte: options.Matte = None,
     invert: options.Invert = False,
     plane: options.Plane = options.MattePlane.LUMA,
-    prompt: Annotated[
-        str, typer.Option("--prompt", help="What to separate: speech, background or music.")
-    ] = "",
+    prompt: options.Prompt = "",
+    span: options.Spans = None,
+    exclude_span: options.ExcludedSpans = None,
     start: options.Start = "",
     end: options.End = "",
-    track: Annotated[int, typer.Option("--track", min=1, help="Number of the audio track.")] = 1,
+    track: options.Track = 1,
+    engine: cloud.Use = None,
+    server: cloud.Server = None,
+    candidates: cloud.Candidates = None,
+    acceleration: cloud.Acceleration = None,
+    output_format: cloud.Format = None,
+    max_chunk_duration: cloud.Chunk = None,
+    chunk_overlap: cloud.Overlap = None,
+    predict_spans: cloud.Predict = None,
+    use_sound_activity_ranking: cloud.Ranking = None,
+    max_cost: cloud.MaxCost = None,
+    paid_retries: cloud.PaidRetries = None,
     container: Annotated[
         ContainerWord | None,
         typer.Option("--container", help="Of the file with the stems in it. Default: auto."),
     ] = None,
     output: options.Folder = Path(),
     overwrite: options.Overwrite = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and say what would be done.")
-    ] = False,
+    dry_run: options.DryRun = False,
     json: options.Json = False,
     progress: options.Progress = ProgressStyle.AUTO,
     verbose: options.Verbose = False,
@@ -60,105 +67,89 @@ def separate(
     \b
     soundmatte separate interview.mov                      the voices, and the rest
     soundmatte separate interview.mov --prompt background  the other way round
+    soundmatte separate shot.mov --matte dog.mov --engine cloud --max-cost 0.10
     soundmatte separate a.mp4 --in 01:00:12:00 --out 01:00:20:12 -o stems
     """
+    said = locals()
+    words = cloud.Words(**{name: said[name] for name in cloud.Words.__dataclass_fields__})
+    console = Console(progress, verbose=verbose)
+    chosen, why = cloud.engine(words)
+    selection = _selection(_Asked(**{name: said[name] for name in _Asked.__dataclass_fields__}))
+    _carry_out(selection, chosen, why, output, overwrite, dry_run, json, console)
+
+
+def _carry_out(
+    selection: Selection,
+    engine: Engine,
+    why: str,
+    output: Path,
+    overwrite: bool,
+    dry_run: bool,
+    json: bool,
+    console: Console,
+) -> None:
+    from soundmatte.cli import say
     from soundmatte.jobs import run
 
-    console = Console(progress, verbose=verbose)
-    engine = options.offline_engine()
-    selection = _selection(clip, matte, invert, plane, prompt, start, end, track, container)
     if dry_run:
-        _say_plan(run.plan(selection, engine, output, overwrite=overwrite), json)
+        work = run.plan(selection, engine, output, overwrite=overwrite)
+        if json:
+            print_json(say.plan_values(work))
+        else:
+            typer.echo("\n".join([why, *say.plan_in_words(work)]))
         return
+    console.note(why)
     done = run.separate(selection, engine, output, console, overwrite=overwrite)
     if json:
         print_json(done.model_dump(mode="json"))
     else:
-        typer.echo("\n".join(in_words(done)))
+        typer.echo("\n".join(say.in_words(done)))
 
 
-def _selection(
-    clip: Path,
-    matte: Path | None,
-    invert: bool,
-    plane: options.MattePlane,
-    prompt: str,
-    start: str,
-    end: str,
-    track: int,
-    container: ContainerWord | None,
-) -> Selection:
-    from soundmatte.documents import MatteChoice, Selection
+@dataclass(frozen=True)
+class _Asked:
+    """The words that make a selection."""
+
+    clip: Path
+    matte: Path | None
+    invert: bool
+    plane: options.MattePlane
+    prompt: str
+    span: list[str] | None
+    exclude_span: list[str] | None
+    start: str
+    end: str
+    track: int
+    container: ContainerWord | None
+
+
+def _selection(asked: _Asked) -> Selection:
+    from soundmatte.documents import MatteChoice, Selection, TimeSpan
     from soundmatte.settings import load
     from stemmux.probe import probe
 
     first = last = None
-    if start or end:
-        first, last = options.times(probe(clip), start, end)
+    spans: list[TimeSpan] = []
+    if asked.start or asked.end or asked.span or asked.exclude_span:
+        media = probe(asked.clip)
+        first, last = options.times(media, asked.start, asked.end)
+        for texts, include in ((asked.span, True), (asked.exclude_span, False)):
+            for text in texts or ():
+                begin, finish = options.time_span(media, text)
+                spans.append(TimeSpan(start=begin, end=finish, include=include))
+    matte = None
+    if asked.matte is not None:
+        matte = MatteChoice(
+            path=asked.matte.absolute(), plane=asked.plane.value, invert=asked.invert
+        )
+    container = asked.container.value if asked.container else load().settings.output.container
     return Selection(
-        media=clip.absolute(),
+        media=asked.clip.absolute(),
         start=first,
         end=last,
-        track=track,
-        matte=None
-        if matte is None
-        else MatteChoice(path=matte.absolute(), plane=plane.value, invert=invert),
-        prompt=prompt,
-        container=container.value if container else load().settings.output.container,
+        track=asked.track,
+        matte=matte,
+        prompt=asked.prompt,
+        spans=tuple(spans),
+        container=container,
     )
-
-
-def _say_plan(work: Work, as_json: bool) -> None:
-    assert work.media is not None
-    assert work.span is not None
-    assert work.answer is not None
-    track = work.media.track(work.selection.track)
-    kinds = ("target.wav", "residual.wav", f"stems.{work.containers[0]}")
-    writes = [work.finished(kind) for kind in kinds]
-    values = {
-        "clip": str(work.media.path),
-        "start": work.span.start,
-        "duration": work.span.duration,
-        "rate": track.rate,
-        "channels": track.channels,
-        "engine": work.engine.name,
-        "route": work.answer.route,
-        "cost": 0.0,
-        "writes": [str(path) for path in writes],
-        "notes": list(work.notes),
-    }
-    if as_json:
-        print_json(values)
-        return
-    typer.echo(
-        f"{float(work.span.duration):.3f} s from {float(work.span.start):.3f} s of "
-        f"{work.media.path.name}, {_channels(track.channels)} at {track.rate} Hz\n"
-        f"engine: {work.engine.name}, {work.answer.route}; costs nothing"
-    )
-    for note in work.notes:
-        typer.echo(f"note: {note}")
-    for path in writes:
-        typer.echo(f"would write: {path}")
-
-
-def _channels(count: int) -> str:
-    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
-
-
-def in_words(done: Separation) -> list[str]:
-    """The result as lines for a person."""
-    null = "exact" if done.null_db <= -300 else f"{done.null_db:.1f} dB"
-    bits = "24-bit" if done.encoding == "s24" else "32-bit float"
-    lines = [
-        f"target:   {done.target}",
-        f"residual: {done.residual}",
-        f"          {done.duration:.3f} s, {_channels(done.channels)}, {done.rate} Hz, {bits}",
-        f"          target + residual = clip: {null}",
-    ]
-    if done.file is not None:
-        picture = f"picture {done.picture}, " if done.picture else ""
-        lines += [
-            f"file:     {done.file}",
-            f"          {picture}stems {done.offset_samples:g} samples from where they belong",
-        ]
-    return lines

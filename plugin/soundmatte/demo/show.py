@@ -47,7 +47,8 @@ class Shown:
         done = self.separation
         null = "exactly" if done.null_db <= -300 else f"to {done.null_db:.1f} dB"
         lines = [
-            f"clip:      {self.clip}  ({done.duration:.2f} s; a person speaks over music and a bell)",
+            f"clip:      {self.clip}"
+            f"  ({done.duration:.2f} s; a person speaks over music and a bell)",
             f"matte:     {self.matte}",
             f"target:    {done.target}  (the voice{self._level('target')})",
             f"residual:  {done.residual}  (everything else{self._level('residual')})",

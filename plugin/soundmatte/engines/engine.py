@@ -7,11 +7,15 @@ nor what becomes of the stems: making the two stems null is `stemmux.conform`'s 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 StemName = Literal["target", "residual"]
+#: What an engine may want besides the mix: one channel at 48 kHz, the picture, the mask video.
+Need = Literal["mono", "proxy", "mask"]
 
 #: Told the share of the work that is done, 0 to 1. May raise (for instance
 #: `stemmux.errors.Cancelled`) to end the work; the engine then leaves no file behind.
@@ -19,11 +23,26 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
+class Sounding:
+    """A stretch of time in which the target sounds, or does not; seconds from the range's start."""
+
+    start: float
+    end: float
+    include: bool = True
+
+
+@dataclass(frozen=True)
 class Question:
-    """What is asked, known before any work: is it something that the engine can do?"""
+    """What is asked, known before any work: is it something that the engine can do?
+
+    Attributes:
+        duration: of the range, in seconds.
+    """
 
     prompt: str
     has_matte: bool
+    soundings: tuple[Sounding, ...] = ()
+    duration: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -33,10 +52,32 @@ class Answer:
     Attributes:
         route: what the engine will do, one word, for the record ("speech", "background").
         notes: sentences that the person should read before the work starts.
+        needs: what it wants besides the mix.
+        usd: the most that it will cost.
     """
 
     route: str
     notes: tuple[str, ...] = ()
+    needs: frozenset[Need] = frozenset()
+    usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to work on; files that were not needed are None.
+
+    Attributes:
+        key: the same for the same work.
+        mix: WAV, every channel, the clip's own rate.
+        work: what is needed to do the same work again, as JSON values.
+    """
+
+    key: str
+    mix: Path
+    mono: Path | None = None
+    proxy: Path | None = None
+    mask: Path | None = None
+    work: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,19 +89,28 @@ class Estimate:
 
 
 class Engine(Protocol):
-    """Something that separates."""
+    """Something that separates.
+
+    Attributes:
+        identity: everything about it that changes what comes out, as JSON values.
+    """
 
     name: str
 
+    @property
+    def identity(self) -> dict[str, Any]: ...
+
     def consider(self, question: Question) -> Answer:
-        """Say whether and how the question can be answered.
+        """Say whether and how the question can be answered, and what it will cost.
 
         Raises:
             EngineRefused: it cannot; the hint names what can be asked instead.
         """
 
-    def separate(self, question: Question, mix: Path, folder: Path, progress: Progress) -> Estimate:
-        """Estimate one stem of `mix` (WAV, any rate and channels) into a new file in `folder`.
+    def separate(
+        self, question: Question, material: Material, folder: Path, progress: Progress
+    ) -> Estimate:
+        """Estimate one stem of the mix into a new file in `folder`.
 
         Raises:
             EngineRefused: as `consider`.

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from soundmatte.documents import Placed, Placement, Separation, StemRole
+from soundmatte.engines.engine import Material, Question
+from soundmatte.errors import UsageError
 from soundmatte.jobs.work import Work, stem_start, time_reference
 from stemmux.errors import (
     ContainerRefused,
     FfmpegFailed,
+    MediaError,
     OutputExists,
     OutputRefused,
     VerificationFailed,
@@ -48,11 +51,12 @@ def plan(work: Work, progress: Progress) -> Work:
     """
     from stemmux.probe import probe
 
-    answer = work.engine.consider(work.question)
     selection = work.selection
     media = probe(selection.media)
     track = media.track(selection.track)
     span = media.span(selection.start, selection.end)
+    work = work.having(media=media, span=span)
+    answer = work.engine.consider(_checked(work.question))
     notes = [*media.warnings, *answer.notes]
     if selection.matte is not None:
         notes += _check_matte(work, media, span)
@@ -61,11 +65,20 @@ def plan(work: Work, progress: Progress) -> Work:
             f"The clip has {len(media.audio)} audio tracks; number {selection.track} is separated."
         )
     _check_output(work, media, span, track.channels * track.rate)
-    return work.having(media=media, span=span, answer=answer).noting(*notes)
+    return work.having(answer=answer).noting(*notes)
+
+
+def _checked(question: Question) -> Question:
+    for part in question.soundings:
+        if part.start < 0 or part.end > float(question.duration) + 1e-6 or part.end <= part.start:
+            raise UsageError(
+                "A --span lies outside the range, or ends before it starts.",
+                hint="Times are counted from the clip's first picture, as in --in and --out.",
+            )
+    return question
 
 
 def _check_matte(work: Work, media: Media, span: Span) -> list[str]:
-    from stemmux.errors import MediaError
     from stemmux.matte import has_alpha, taken
     from stemmux.probe import probe
 
@@ -115,25 +128,60 @@ def extract(work: Work, progress: Progress) -> Work:
     media, span = _known(work)
     raw = work.unfinished("raw.wav")
     track = media.track(work.selection.track)
+    assert work.answer is not None
+    needs = work.answer.needs
+    mono = work.unfinished("mono.wav") if "mono" in needs else None
+    proxy = work.unfinished("proxy.mov") if "proxy" in needs else None
     cut(
         media,
         span,
-        Cut(mix=raw, track=work.selection.track),
-        progress=lambda share: progress(share * 0.7),
+        Cut(mix=raw, mono=mono, proxy=proxy, track=work.selection.track),
+        progress=lambda share: progress(share * 0.6),
     )
     mix = settle(
         raw,
         work.unfinished("mix.wav"),
         speakers=track.speakers,
-        progress=lambda share: progress(0.7 + share * 0.3),
+        progress=lambda share: progress(0.6 + share * 0.2),
     )
-    raw.unlink()
-    return work.having(mix=mix).noting(*mix.notes)
+    work.unneeded(raw)
+    work = work.having(mix=mix, mono=mono, proxy=proxy).noting(*mix.notes)
+    if "mask" in needs:
+        work = _masked(work, lambda share: progress(0.8 + share * 0.2))
+    return work
+
+
+def _masked(work: Work, progress: Progress) -> Work:
+    from stemmux.matte import write_mask
+    from stemmux.probe import probe
+
+    media, span = _known(work)
+    matte = work.selection.matte
+    assert matte is not None
+    mask = write_mask(
+        probe(matte.path, picture=True),
+        media,
+        span,
+        work.unfinished("mask.mp4"),
+        plane=matte.plane,
+        invert=matte.invert,
+        progress=progress,
+    )
+    if mask.coverage == 0:
+        raise MediaError(
+            "The matte covers nothing in this range.",
+            hint="Look at it with soundmatte preview; --invert-matte turns it round.",
+        )
+    return work.having(mask=mask.path).noting(*mask.notes)
 
 
 def separate(work: Work, progress: Progress) -> Work:
     """Let the engine estimate one of the stems."""
-    estimate = work.engine.separate(work.question, _mix(work).path, work.folder, progress)
+    material = Material(
+        work.key, _mix(work).path, work.mono, work.proxy, work.mask, work=work.again
+    )
+    estimate = work.engine.separate(work.question, material, work.folder, progress)
+    work.unneeded(work.mono, work.proxy, work.mask)
     return work.having(estimate=estimate)
 
 
@@ -153,7 +201,7 @@ def conform(work: Work, progress: Progress) -> Work:
         originations=(_origination(work, "target"), _origination(work, "residual")),
         progress=progress,
     )
-    estimate.path.unlink()
+    work.unneeded(estimate.path)
     level = max(_NULL_FLOOR_DB, null_db(mix.path, [stems.target, stems.residual]))
     return work.having(split=stems, null_db=level)
 
@@ -222,6 +270,7 @@ def report(work: Work, progress: Progress) -> Work:
             file=work.finished(f"stems.{muxed.container}").absolute() if muxed else None,
             engine=work.engine.name,
             route=work.answer.route,
+            usd=float(work.answer.usd),
             null_db=work.null_db,
             offset_samples=max(offsets, default=0.0),
             start=float(span.start),

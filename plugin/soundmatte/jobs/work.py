@@ -5,12 +5,15 @@ This module must not know the steps.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
 from soundmatte.documents import Placement, Selection, Separation
-from soundmatte.engines.engine import Answer, Engine, Estimate, Question
+from soundmatte.engines.engine import Answer, Engine, Estimate, Question, Sounding
 from stemmux.conform import Mix, Split
 from stemmux.mux import Muxed
 from stemmux.probe import Media
@@ -38,6 +41,9 @@ class Work:
     span: Span | None = None
     answer: Answer | None = None
     mix: Mix | None = None
+    mono: Path | None = None
+    proxy: Path | None = None
+    mask: Path | None = None
     estimate: Estimate | None = None
     split: Split | None = None
     null_db: float | None = None
@@ -56,8 +62,46 @@ class Work:
 
     @property
     def question(self) -> Question:
-        """What the engine is asked."""
-        return Question(self.selection.prompt, self.selection.matte is not None)
+        """What the engine is asked; times are counted from the range's start there."""
+        span = self.span
+        begin = span.start if span else Fraction(0)
+        return Question(
+            self.selection.prompt,
+            self.selection.matte is not None,
+            tuple(
+                Sounding(float(part.start - begin), float(part.end - begin), part.include)
+                for part in self.selection.spans
+            ),
+            span.duration if span else Fraction(0),
+        )
+
+    @property
+    def key(self) -> str:
+        """The same for the same work: the files as they are, the range, the options, the engine."""
+        told = self.selection.model_dump(mode="json", exclude={"container"})
+        files = [
+            self.selection.media,
+            *([self.selection.matte.path] if self.selection.matte else []),
+        ]
+        stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+        words = json.dumps([told, stamps, self.engine.name, self.engine.identity], sort_keys=True)
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    @property
+    def again(self) -> dict[str, Any]:
+        """What is needed to do the same work again, as JSON values."""
+        return {
+            "selection": self.selection.model_dump(mode="json"),
+            "output": str(self.output.absolute()),
+            "overwrite": self.overwrite,
+            "engine": self.engine.identity,
+        }
+
+    def unneeded(self, *paths: Path | None) -> None:
+        """Remove files that no later step reads, so that the disk holds no more than it must."""
+        for path in paths:
+            if path is not None:
+                path.unlink(missing_ok=True)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundmatte.engines.engine import Answer, Estimate, Progress, Question
+from soundmatte.engines.engine import Answer, Estimate, Material, Progress, Question
 from soundmatte.engines.offline import prompt
 from soundmatte.engines.offline.weights import available_models, locate
 
@@ -67,6 +67,11 @@ class OfflineEngine:
             locate(name, self._given, self._folder)
         return names
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The models that were asked for; see `soundmatte.engines.engine.Engine`."""
+        return {"models": list(self._models or ())}
+
     def consider(self, question: Question) -> Answer:
         """Say what will be done, having seen that the models for it are there.
 
@@ -78,8 +83,10 @@ class OfflineEngine:
         self.models()
         return answer
 
-    def separate(self, question: Question, mix: Path, folder: Path, progress: Progress) -> Estimate:
-        """Estimate the speech of `mix` in `folder`/estimate.wav.
+    def separate(
+        self, question: Question, material: Material, folder: Path, progress: Progress
+    ) -> Estimate:
+        """Estimate the speech of the mix in `folder`/estimate.wav.
 
         For speech that is the target; for the background and music it is the residual.
 
@@ -91,7 +98,7 @@ class OfflineEngine:
         path = folder / "estimate.wav"
         unfinished = folder / "estimate.part.wav"
         try:
-            self._work(mix, unfinished, progress)
+            self._work(material.mix, unfinished, progress)
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)

@@ -78,7 +78,10 @@ _LONGEST_QUOTE = 60
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _PUNCTUATION = frozenset(" .,;:!?'\"()[]/&+-_–—…")
 
-_WAYS = "The offline engine takes --prompt speech, --prompt background and --prompt music."
+_WAYS = (
+    "The offline engine takes --prompt speech, --prompt background and --prompt music; "
+    "--engine cloud takes any sound."
+)
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,17 @@ def consider(question: Question) -> Answer:
         EngineRefused: nothing; the hint says what can be asked instead.
     """
     prompt = question.prompt
+    if question.soundings:
+        raise EngineRefused(
+            "The offline engine cannot go by times.",
+            hint="Leave out --span, or use --engine cloud.",
+        )
     if not prompt.strip():
         if question.has_matte:
             raise EngineRefused(
                 "Offline, a matte alone does not say which sound is wanted: the offline engine "
                 "cannot hear what belongs to a picture.",
-                hint="If it is somebody speaking, add --prompt speech.",
+                hint="If it is somebody speaking, add --prompt speech; or use --engine cloud.",
             )
         return Answer("speech", ("No prompt was given: speech is separated from all the rest.",))
     words = _read(prompt)
@@ -110,7 +118,7 @@ def consider(question: Question) -> Answer:
     if route != "speech" and question.has_matte:
         raise EngineRefused(
             f"The offline engine cannot use a matte to look for {quoted(prompt)}.",
-            hint="Use --prompt speech with the matte, or leave the matte out.",
+            hint="Use --prompt speech with the matte, leave it out, or use --engine cloud.",
         )
     return Answer(route, _notes(route, words, question.has_matte))
 

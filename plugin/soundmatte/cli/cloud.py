@@ -1,0 +1,182 @@
+"""The options of the cloud engine, and the choice between the engines.
+
+This module must not run anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soundmatte.cli import options
+
+if TYPE_CHECKING:
+    from soundmatte.engines.cloud.engine import CloudEngine
+    from soundmatte.engines.engine import Engine
+    from soundmatte.separation.client import Client
+    from soundmatte.separation.places import Places
+    from soundmatte.settings import Cloud
+
+
+class EngineWord(StrEnum):
+    """What separates."""
+
+    AUTO = "auto"
+    CLOUD = "cloud"
+    OFFLINE = "offline"
+
+
+class AccelerationWord(StrEnum):
+    """How much the service may hurry."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    QUALITY = "quality"
+
+
+class FormatWord(StrEnum):
+    """The form in which the service sends its stems."""
+
+    WAV = "wav"
+    MP3 = "mp3"
+
+
+Use = Annotated[
+    EngineWord | None,
+    typer.Option("--engine", help="auto: cloud if a key or a server is set, else offline."),
+]
+Server = Annotated[
+    str | None, typer.Option("--server", help="A server of your own that speaks the API.")
+]
+Candidates = Annotated[
+    int | None,
+    typer.Option("--candidates", min=1, max=4, help="Cloud: made and ranked; each costs more."),
+]
+Acceleration = Annotated[
+    AccelerationWord | None, typer.Option("--acceleration", help="Cloud: speed against quality.")
+]
+Format = Annotated[
+    FormatWord | None, typer.Option("--output-format", help="Cloud: how the stems travel.")
+]
+Chunk = Annotated[
+    float | None,
+    typer.Option("--max-chunk-duration", help="Cloud: seconds that are separated at a time."),
+]
+Overlap = Annotated[
+    float | None, typer.Option("--chunk-overlap", help="Cloud: seconds that chunks share.")
+]
+Predict = Annotated[
+    bool | None, typer.Option("--predict-spans", help="Cloud: find the times of a prompt first.")
+]
+Ranking = Annotated[
+    bool | None,
+    typer.Option("--sound-activity-ranking", help="Cloud: rank candidates by the spans."),
+]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", help="Cloud: most that this may cost, in USD.")
+]
+PaidRetries = Annotated[
+    int | None,
+    typer.Option("--paid-retries", min=0, max=5, help="Cloud: further jobs if one fails."),
+]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What was said on the command line; None leaves it to the settings."""
+
+    engine: EngineWord | None = None
+    server: str | None = None
+    candidates: int | None = None
+    acceleration: AccelerationWord | None = None
+    output_format: FormatWord | None = None
+    max_chunk_duration: float | None = None
+    chunk_overlap: float | None = None
+    predict_spans: bool | None = None
+    use_sound_activity_ranking: bool | None = None
+    max_cost: str | None = None
+    paid_retries: int | None = None
+
+
+def engine(words: Words) -> tuple[Engine, str]:
+    """The engine to use, and a sentence on why it is that one.
+
+    Raises:
+        SettingsRefused: the settings, or a number on the command line, cannot be used.
+    """
+    from soundmatte.separation.keys import find
+    from soundmatte.settings import load
+
+    settings = load().settings
+    chosen = words.engine or EngineWord(settings.engine.use)
+    cloud = _merged(settings.cloud, words)
+    if chosen is EngineWord.AUTO:
+        key = find()
+        if cloud.server:
+            return cloud_engine(cloud), f"Engine: cloud, at {cloud.server}."
+        if key is not None:
+            return cloud_engine(cloud), f"Engine: cloud, with the key from {key.origin}."
+        return options.offline_engine(), "Engine: offline; there is no API key and no server."
+    if chosen is EngineWord.OFFLINE:
+        return options.offline_engine(), "Engine: offline."
+    return cloud_engine(cloud), f"Engine: cloud{f', at {cloud.server}' if cloud.server else ''}."
+
+
+def _merged(settings: Cloud, words: Words) -> Cloud:
+    """The settings, with what the command line says in their place."""
+    from pydantic import ValidationError
+
+    from soundmatte.errors import SettingsRefused
+
+    said = {
+        name: value.value if isinstance(value, StrEnum) else value
+        for name, value in vars(words).items()
+        if name != "engine" and value is not None
+    }
+    try:
+        return type(settings).model_validate({**settings.model_dump(), **said})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise SettingsRefused(f"{option}: {first['msg'].lower()}.", hint="See --help.") from None
+
+
+def places(server: str) -> Places:
+    """The cloud's addresses, or those of a server of one's own."""
+    from soundmatte.separation.places import Places
+
+    return Places.server(server) if server else Places()
+
+
+def client(server: str | None = None) -> Client:
+    """A client for the bare API, at the server of the command line or the settings."""
+    from soundmatte.separation.client import Client
+    from soundmatte.settings import load
+
+    return Client(places=places(load().settings.cloud.server if server is None else server))
+
+
+def cloud_engine(cloud: Cloud, *, paid: bool = False) -> CloudEngine:
+    """The cloud engine as settings and command line describe it.
+
+    Args:
+        paid: the cost was accepted by a person; no limit applies.
+    """
+    from soundmatte.engines.cloud.asking import Options
+    from soundmatte.engines.cloud.engine import CloudEngine, Limits
+    from soundmatte.jobs.journal import Journal
+    from soundmatte.separation.client import Client
+
+    asked = cloud.model_dump(include=set(Options.__dataclass_fields__))
+    limit = None if paid or cloud.max_cost is None else Decimal(cloud.max_cost)
+    return CloudEngine(
+        lambda: Client(places=places(cloud.server)),
+        Journal.open,
+        options=Options(**asked),
+        limits=Limits(limit, cloud.paid_retries),
+        server=cloud.server,
+    )

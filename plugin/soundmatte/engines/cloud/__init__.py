@@ -1,0 +1,1 @@
+"""The cloud engine: the separation API, or any server that speaks it."""
