@@ -29,6 +29,8 @@ MONO_RATE = 48_000
 #: A jump ahead in a long clip lands this long before the range, so that a picture to build on
 #: is among what is decoded (s).
 _RUN_UP = 10
+#: A clock on which a frame of every usual rate is a whole number.
+_FINE_CLOCK = "1/720000"
 #: Share of each speaker in the mono (ITU-R BS.775), before they are brought to a sum of 1.
 _FRONT, _CENTRE, _OTHER, _LFE = 0.7071, 1.0, 0.5, 0.0
 #: A hole in a track is at least this long; less is the rounding of a coarse clock (s).
@@ -230,11 +232,19 @@ def at_proxy_rate(
     """
     early = start - 1 / (2 * video.rate)
     count = proxy_frames(span)
+    stream = stream.filter("setsar", 1).filter("trim", start=f"{float(early):.6f}")
+    if not video.variable:
+        # Counted in frames, clip and matte agree where the clock of one of them is coarse.
+        stream = (
+            stream.filter("setpts", f"PTS-({video.start})/TB")
+            .filter("settb", str(1 / video.rate))
+            .filter("settb", _FINE_CLOCK)
+            .filter("setpts", f"PTS-({start - video.start})/TB")
+        )
+    else:
+        stream = stream.filter("setpts", f"PTS-({start})/TB")
     return (
-        stream.filter("setsar", 1)
-        .filter("trim", start=f"{float(early):.6f}")
-        .filter("setpts", f"PTS-({start.numerator}/{start.denominator})/TB")
-        .filter("fps", PROXY_RATE, start_time=0)
+        stream.filter("fps", PROXY_RATE, start_time=0)
         .filter("tpad", stop_mode="clone", stop=-1)
         .filter("trim", end_frame=count)
         .filter("setpts", "PTS-STARTPTS")
