@@ -1,4 +1,5 @@
-"""The `soundmatte` command: separate, preview, demo, models, config.
+"""The `soundmatte` command: separate, preview, demo, jobs, key, api, models,
+config.
 
 Commands read words, call one function and print what it returned. Nothing may import this
 package, and it imports nothing heavy before a command runs, so that `--help` is immediate.
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from soundmatte import __version__
-from soundmatte.cli import api, config, demo, jobs, models, preview, separate
+from soundmatte.cli import api, cloud, config, demo, jobs, key, models, preview, separate
 from stemmux.console import answer
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command()(separate.separate)
 app.command()(preview.preview)
 app.command()(demo.demo)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(key.commands(cloud.check_key), name="key")
 app.add_typer(api.app, name="api")
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundmatte.engines.cloud.engine import CloudEngine
     from soundmatte.engines.engine import Engine
     from soundmatte.separation.client import Client
+    from soundmatte.separation.keys import Key
     from soundmatte.separation.places import Places
     from soundmatte.settings import Cloud
 
@@ -158,6 +159,24 @@ def client(server: str | None = None) -> Client:
     from soundmatte.settings import load
 
     return Client(places=places(load().settings.cloud.server if server is None else server))
+
+
+def check_key(key: Key) -> None:
+    """Ask the service about a request that cannot exist, which costs nothing.
+
+    Raises:
+        BadKey: the service does not take the key.
+        SeparationError: it could not be asked.
+    """
+    from soundmatte.separation.client import Client
+    from soundmatte.separation.errors import Unknown
+    from soundmatte.settings import load
+
+    with Client(key=key, places=places(load().settings.cloud.server)) as asked:
+        try:
+            asked.status(asked.ticket("00000000-0000-0000-0000-000000000000"))
+        except Unknown:
+            return
 
 
 def cloud_engine(cloud: Cloud, *, paid: bool = False) -> CloudEngine:
