@@ -99,4 +99,8 @@ def _deliver(work: Work) -> None:
     for kind in kinds:
         flush(work.unfinished(kind))
     for kind in kinds:
+        # Another program may have written there since the plan was made.
+        if work.finished(kind).exists() and not work.overwrite:
+            raise steps.exists(work.finished(kind))
+    for kind in kinds:
         os.replace(work.unfinished(kind), work.finished(kind))

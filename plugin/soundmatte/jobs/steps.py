@@ -27,6 +27,8 @@ from stemmux.errors import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stemmux.bwf import Origination
     from stemmux.conform import Mix
     from stemmux.ffmpeg import Progress
@@ -98,10 +100,7 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
                 f"{path} is {what}, and is not replaced.", hint="Name another folder with -o."
             )
         if path.exists() and not work.overwrite:
-            raise OutputExists(
-                f"{path} is there already.",
-                hint="Name another folder with -o, or give --overwrite.",
-            )
+            raise exists(path)
     needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
     needed += media.path.stat().st_size
     folder = next(
@@ -117,6 +116,13 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
             f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
             hint="Make room, or name another folder with -o.",
         )
+
+
+def exists(path: Path) -> OutputExists:
+    """The refusal to replace a file that is there."""
+    return OutputExists(
+        f"{path} is there already.", hint="Name another folder with -o, or give --overwrite."
+    )
 
 
 def extract(work: Work, progress: Progress) -> Work:
@@ -148,6 +154,7 @@ def extract(work: Work, progress: Progress) -> Work:
     work = work.having(mix=mix, mono=mono, proxy=proxy).noting(*mix.notes)
     if "mask" in needs:
         work = _masked(work, lambda share: progress(0.8 + share * 0.2))
+    progress(1.0)
     return work
 
 
