@@ -85,6 +85,24 @@ def test_runs_of_the_nets_join_as_if_they_were_one(
     assert 10 * np.log10(np.mean(whole**2) / np.mean((pieces - whole) ** 2)) > 30
 
 
+def test_the_nets_are_not_run_on_digital_silence(
+    nets: deepfilternet.DeepFilterNet3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = np.concatenate([np.zeros((30_000, 1), np.float32), noise(20_000)])
+    monkeypatch.setattr(deepfilternet, "BLOCK", 20)
+    whole = cleaned(nets, sound)
+    decide, runs = nets.decide, []
+
+    def count(bands: Sound, bins: Sound, context: int) -> tuple[Sound, NDArray[np.complex64]]:
+        runs.append(context)
+        return decide(bands, bins.astype(np.complex64), context)
+
+    monkeypatch.setattr(nets, "decide", count)
+    assert np.array_equal(cleaned(nets, sound), whole)
+    assert len(runs) == 3
+    assert not whole[:28_000].any()
+
+
 def test_without_the_nets_the_transform_is_transparent(
     nets: deepfilternet.DeepFilterNet3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

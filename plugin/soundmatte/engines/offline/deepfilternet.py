@@ -228,15 +228,17 @@ class DeepFilterStream:
         """Decide on the frames up to `end`, and make samples of them."""
         count = end - self._frame
         context = min(self._frame, CONTEXT)
-        gains, taps = self._nets.decide(
-            self._bands[: context + count], self._bins[: context + count], context
-        )
         reach = TAPS - 1 - LOOKAHEAD
-        clean = self._spectrum[:, reach : reach + count] * gains
+        clean = self._spectrum[:, reach : reach + count].copy()
         low = self._spectrum[:, : count + TAPS - 1, :FILTERED_BINS]
-        clean[:, :, :FILTERED_BINS] = low[:, :count] * taps[0]
-        for tap in range(1, TAPS):
-            clean[:, :, :FILTERED_BINS] += low[:, tap : tap + count] * taps[tap]
+        if clean.any() or low.any():  # else there is nothing that gains or taps could change
+            gains, taps = self._nets.decide(
+                self._bands[: context + count], self._bins[: context + count], context
+            )
+            clean *= gains
+            clean[:, :, :FILTERED_BINS] = low[:, :count] * taps[0]
+            for tap in range(1, TAPS):
+                clean[:, :, :FILTERED_BINS] += low[:, tap : tap + count] * taps[tap]
         forget = max(0, context + count - CONTEXT)
         self._bands, self._bins = self._bands[forget:], self._bins[forget:]
         self._spectrum = self._spectrum[:, count:]
