@@ -309,6 +309,7 @@ def failure(said: Sequence[str], code: int) -> StemmuxError:
         "in container" in text
         or "Could not find tag for codec" in text
         or "only supported in" in text
+        or "Could not write header" in text
     ):
         return ContainerRefused(
             "The container cannot carry one of the clip's streams.", hint="Name an .mkv file."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stemmux.bwf import BLOCK, float_blocks, wave_format
-from stemmux.errors import MediaError, VerificationFailed
+from stemmux.errors import ContainerRefused, MediaError, VerificationFailed
 from stemmux.extract import Cut, extract
 from stemmux.files import scratch
 from stemmux.measure import count_frames, offset, packet_hash, picture_hash
@@ -73,6 +73,13 @@ def _compare_picture(media: Media, found: Media) -> Literal["copied", "repackage
     before, after = count_frames(media), count_frames(found)
     if before != after:
         raise VerificationFailed(f"The file has {after} pictures, the clip {before}.")
+    hidden = found.picture().frames - media.video.frames
+    if hidden > 0 and not media.video.variable:
+        raise ContainerRefused(
+            f"The clip was cut without coding it again; {hidden} pictures that it hides "
+            f"would be shown in a {found.path.suffix} file.",
+            hint="Name a .mov file.",
+        )
     here, there = media.video.index, found.picture().index
     if packet_hash(media.path, here) == packet_hash(found.path, there):
         return "copied"
