@@ -163,6 +163,7 @@ def test_standard_input_is_closed() -> None:
         ("[mov] Could not find tag for codec opus in stream #1", ContainerRefused),
         ("vp9 only supported in MP4.", ContainerRefused),
         ("codec not currently supported in container", ContainerRefused),
+        ("Could not write header (incorrect codec parameters ?)", ContainerRefused),
         ("something else", FfmpegFailed),
         ("", FfmpegFailed),
     ],

@@ -1,0 +1,220 @@
+"""Stems in the file: the picture untouched, every sound where it was, the stems at zero."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from tests.media.making import Studio, ffmpeg, noise, pictures, sound
+from tests.media.remuxing import TITLES, Case, make, sample, switched_on
+
+from stemmux import readback
+from stemmux.errors import ContainerRefused, OutputExists, StemmuxError, VerificationFailed
+from stemmux.mux import Stem, add, container_of
+from stemmux.probe import probe
+
+SEED = 20261122
+CASES = sample(SEED, 12)
+#: Half a tick of Matroska's clock, on either side, in samples.
+MILLISECOND = 48
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"seed {SEED}-{case}" for case in CASES])
+def test_nothing_moves(studio: Studio, tmp_path: Path, case: Case) -> None:
+    source, out, found = make(studio, case, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [out.name]
+    if case.kind == "ts" or found.picture == "none":
+        assert found.picture in ("pictures", "none")
+    else:
+        assert found.picture == "packets"
+    said = {"packets": "copied", "pictures": "repackaged", "none": None}
+    assert found.made.picture == said[found.picture]
+    assert found.made.tracks == (2, 3)
+    coarse = case.container == "mkv"
+    assert max(map(abs, found.stems)) <= (MILLISECOND if coarse else 0)
+    # Where the picture lies between two samples, or the source counts whole milliseconds.
+    between = (source.place() * 48000).denominator != 1 if found.picture != "none" else False
+    room = MILLISECOND if coarse else 1 if between else 0
+    assert abs(found.original) <= room
+    assert max(map(abs, found.between)) <= room
+    assert_tracks(out, case.container)
+    if case.container != "mp4":
+        assert found.made.offsets == (0.0, 0.0)
+
+
+def assert_tracks(out: Path, container: str) -> None:
+    with av.open(str(out)) as opened:
+        tracks = opened.streams.audio
+        assert len(tracks) == 3
+        for track, title in zip(tracks[1:], TITLES, strict=True):
+            tags = {name.lower(): value for name, value in track.metadata.items()}
+            assert title in (tags.get("title"), tags.get("handler_name"))
+            # MOV has no code for what is no language.
+            assert tags.get("language", "und") in (("und",) if container == "mov" else ("zxx",))
+            assert track.codec_context.channels == 2
+    if container != "mkv":
+        assert all(switched_on(out))
+
+
+@pytest.mark.parametrize("container", ["mov", "mkv", "mp4"])
+def test_stems_of_a_range_lie_where_the_range_lies(
+    studio: Studio, tmp_path: Path, container: str
+) -> None:
+    case = Case("ts", container_of(Path(f"x.{container}")), "29.97")
+    _, _, found = make(studio, case, tmp_path, start=27_227, seconds=Fraction(1))
+    assert max(map(abs, found.stems)) <= (MILLISECOND if container == "mkv" else 0)
+
+
+@pytest.mark.parametrize("container", ["mov", "mkv"])
+def test_stems_keep_every_bit(studio: Studio, tmp_path: Path, container: str) -> None:
+    """16 and 24 bit and float, one to six channels, 44.1 kHz; read back by PyAV."""
+    media = probe(studio.clip("mov").path)
+    shapes = [("PCM_16", 1, 48000), ("PCM_24", 6, 48000), ("FLOAT", 2, 44100)]
+    sounds = [
+        1.5 * noise(n, 48000, channels, bits=16)
+        if subtype == "FLOAT"
+        else noise(n, 48000, channels)
+        for n, (subtype, channels, _) in enumerate(shapes)
+    ]
+    stems = [
+        Stem(studio.wave(samples, rate, subtype), f"stem {n}")
+        for n, (samples, (subtype, _, rate)) in enumerate(zip(sounds, shapes, strict=True))
+    ]
+    made = add(media, stems, tmp_path / f"out.{container}")
+    assert made.offsets == (0.0, 0.0, 0.0)
+    for track, samples in enumerate(sounds, 1):
+        _, heard = sound(tmp_path / f"out.{container}", track)
+        assert np.array_equal(heard, samples)
+
+
+def test_everything_else_in_the_clip_is_kept(studio: Studio, tmp_path: Path) -> None:
+    """Rotation, timecode, titles, languages and chapters' worth of metadata."""
+    out, source = tmp_path / "out.mov", studio.new(".mov")
+    ffmpeg(
+        *("-display_rotation", -90, "-i", studio.clip("mp4", "29.97").path, "-c", "copy"),
+        *("-timecode", "10:00:00;02", "-metadata", "title=Take 7"),
+        *("-metadata:s:a:0", "language=jpn", "-metadata:s:a:0", "handler_name=Lav", source),
+    )
+    before = probe(source)
+    add(before, [Stem(studio.wave(noise(1, 48000)), "Target")], out)
+    after = probe(out)
+    assert str(after.timecode) == str(before.timecode) == "10:00:00;02"
+    assert after.picture().rotation == before.picture().rotation == 90
+    assert (after.track(1).title, after.track(1).language) == ("Lav", "jpn")
+    with av.open(str(out)) as container:
+        assert container.metadata["title"] == "Take 7"
+
+
+def test_what_an_edit_list_hides_stays_hidden_or_the_container_is_refused(
+    studio: Studio, tmp_path: Path
+) -> None:
+    source = studio.clip("edit list")
+    stem = Stem(studio.wave(noise(1, 48000)), "Target")
+    with pytest.raises(ContainerRefused, match="hides") as caught:
+        add(probe(source.path), [stem], tmp_path / "out.mkv")
+    assert ".mov" in caught.value.hint
+    assert names(tmp_path) == []
+    add(probe(source.path), [stem], tmp_path / "out.mov")
+    assert pictures(tmp_path / "out.mov") == source.pictures
+
+
+def test_a_silent_stem_is_added_without_a_place(studio: Studio, tmp_path: Path) -> None:
+    media = probe(studio.clip("mov").path)
+    stems = [
+        Stem(studio.wave(np.zeros((48000, 2))), "silence"),
+        Stem(studio.wave(noise(3, 9)), "9"),
+    ]
+    made = add(media, stems[:1], tmp_path / "out.mov")
+    assert made.offsets == (None,)
+
+
+def test_a_file_that_is_there_is_kept(studio: Studio, tmp_path: Path) -> None:
+    out = tmp_path / "out.mov"
+    out.write_bytes(b"old")
+    media, stem = probe(studio.clip("mov").path), Stem(studio.wave(noise(1, 48000)), "Target")
+    with pytest.raises(OutputExists):
+        add(media, [stem], out)
+    assert out.read_bytes() == b"old"
+    add(media, [stem], out, overwrite=True)
+    assert len(probe(out).audio) == 2
+
+
+def test_the_clip_can_be_replaced_by_itself_with_stems(studio: Studio, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mov"
+    clip.write_bytes(studio.clip("mov").path.read_bytes())
+    add(probe(clip), [Stem(studio.wave(noise(1, 48000)), "Target")], clip, overwrite=True)
+    assert len(probe(clip).audio) == 2
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out", "out.wav", "out.mxf"])
+def test_other_containers_are_refused(studio: Studio, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ContainerRefused) as caught:
+        add(probe(studio.clip("mov").path), [], tmp_path / name)
+    assert caught.value.hint
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("container", ["mov", "mp4"])
+def test_what_the_container_cannot_carry_leaves_no_file(
+    studio: Studio, tmp_path: Path, container: str
+) -> None:
+    """Opus and VP8 belong to other containers; ffmpeg fails after it has begun to write."""
+    source = studio.new(".webm")
+    ffmpeg("-i", studio.clip("mov").path, "-c:v", "libvpx", "-c:a", "libopus", source)
+    stem = Stem(studio.wave(noise(1, 48000)), "Target")
+    with pytest.raises(ContainerRefused) as caught:
+        add(probe(source), [stem], tmp_path / f"out.{container}")
+    assert ".mkv" in caught.value.hint
+    assert names(tmp_path) == []
+    add(probe(source), [stem], tmp_path / "out.mkv")
+    assert names(tmp_path) == ["out.mkv"]
+
+
+def test_cancelling_leaves_no_file(studio: Studio, tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(share: float) -> None:
+        raise Stop
+
+    stem = Stem(studio.wave(noise(1, 48000)), "Target")
+    with pytest.raises(Stop):
+        add(probe(studio.clip("mov").path), [stem], tmp_path / "out.mov", progress=stop)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["late", "changed", "silent"])
+def test_a_stem_that_did_not_arrive_is_found_and_the_file_removed(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The stem is exchanged between its being written and its being read back."""
+    samples = noise(1, 48000)
+    wrong = {"late": np.roll(samples, 2), "changed": samples * 0.99, "silent": samples * 0}[fault]
+    stem = Stem(studio.wave(samples), "Target")
+    honest = readback.verify
+
+    def exchanged(*given: object, **named: object) -> object:
+        soundfile.write(stem.path, wrong, 48000, subtype="PCM_16")
+        if fault == "silent":
+            soundfile.write(stem.path, noise(9, 48000), 48000, subtype="PCM_16")
+        return honest(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(readback, "verify", exchanged)
+    with pytest.raises(VerificationFailed, match="Target"):
+        add(probe(studio.clip("mov").path), [stem], tmp_path / "out.mov")
+    assert names(tmp_path) == []
+
+
+def test_a_start_before_the_clip_is_refused(studio: Studio, tmp_path: Path) -> None:
+    stem = Stem(studio.wave(noise(1, 48000)), "Target", start=-1)
+    with pytest.raises(StemmuxError):
+        add(probe(studio.clip("mov").path), [stem], tmp_path / "out.mov")
+    assert names(tmp_path) == []
