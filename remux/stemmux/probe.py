@@ -198,7 +198,7 @@ def _lenient_text(version: str) -> dict[str, Any]:
 def _unreadable(path: Path, error: Exception) -> UnreadableMedia:
     if path.stat().st_size == 0:
         return UnreadableMedia(f"{path.name} is empty.", hint="Was it copied completely?")
-    if isinstance(error, PermissionError) or not os.access(path, os.R_OK):
+    if not os.access(path, os.R_OK):
         return UnreadableMedia(f"{path.name} may not be read.", hint="Check its permissions.")
     return UnreadableMedia(
         f"{path.name} is damaged, or is not a kind of media file that is opened here.",

@@ -27,6 +27,10 @@ _REGULAR = 300
 _REORDERED = 32
 #: How far before the end the tail is read (s).
 _TAIL = 12
+#: How far before the start a jump to it aims (µs).
+_BEFORE = 1_000_000
+#: A packet that claims to last longer does not (s): ends of Ogg streams wrap round.
+_LONGEST_PACKET = 600
 
 
 @dataclass
@@ -175,12 +179,17 @@ def _heads(container: Any, sounds: list[Any]) -> dict[int, Fraction]:
 
 
 def _rewind(container: Any) -> None:
+    """Back to the start, or where nothing can be sought, on from where it is."""
     import av.error
 
-    try:
-        container.seek(min(0, container.start_time or 0), backward=True, any_frame=False)
-    except (av.error.FFmpegError, OverflowError):
-        container.seek(0)
+    # A jump to the start itself would end behind what an encoder put in front of it.
+    start = min(0, container.start_time or 0)
+    for target in (start - _BEFORE, start):
+        try:
+            container.seek(target, backward=True, any_frame=False)
+            return
+        except (av.error.FFmpegError, OverflowError):
+            continue
 
 
 def _ends(container: Any, streams: list[Any]) -> dict[int, Fraction]:
@@ -208,7 +217,8 @@ def _last(container: Any, streams: list[Any]) -> dict[int, Fraction]:
     for packet in _packets(container, streams):
         if packet.pts is None or not packet.size:
             continue
-        end = (packet.pts + (packet.duration or 0)) * packet.time_base
+        length = (packet.duration or 0) * packet.time_base
+        end = packet.pts * packet.time_base + (length if length < _LONGEST_PACKET else 0)
         index = packet.stream.index
         ends[index] = max(ends.get(index, end), end)
     return ends
