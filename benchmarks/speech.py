@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from debian_sounds import SoundsMissing, default_folder
-from speech_figures import Figure, figure, table, verdict
+from speech_figures import Figure, Spent, figure, table, verdict
 from speech_mixes import SECONDS, Mix, MixSet, Recipe, Samples, recipes
 from speech_peers import C_RUNTIME, Peer, loaders
 
@@ -93,19 +93,27 @@ def long_clip(mixes: MixSet) -> Mix:
     return Mix("long", "long", 0, parts[0].rate, speech, bed, speech + bed)
 
 
-def measure_long(peers: dict[str, Peer], mix: Mix) -> tuple[dict[str, float], list[str]]:
-    """Return the median seconds that each peer takes for the long clip, and the failures."""
-    spent: dict[str, list[float]] = {name: [] for name in peers}
+def measure_long(peers: dict[str, Peer], mix: Mix) -> tuple[dict[str, Spent], list[str]]:
+    """Return the median times that each peer takes for the long clip, and the failures."""
+    spent: dict[str, list[Spent]] = {name: [] for name in peers}
     failures = []
     for _ in range(LONG_ROUNDS):
         for name, peer in peers.items():
             if name.startswith(NOT_TIMED_LONG):
                 continue
             try:
-                spent[name].append(timed(peer(mix))[1])
+                spent[name].append(timed(peer(mix))[1:])
             except Exception as error:  # as above
                 failures.append(f"{name}: failed on the long clip ({error})")
-    return {name: statistics.median(each) for name, each in spent.items() if each}, failures
+    medians = {
+        name: (
+            statistics.median(wall for wall, _ in each),
+            statistics.median(cpu for _, cpu in each),
+        )
+        for name, each in spent.items()
+        if each
+    }
+    return medians, failures
 
 
 def sample(whole: Sequence[Recipe], count: int) -> list[Recipe]:
@@ -153,8 +161,13 @@ def main() -> None:
     for engine in [name for name in peers if name.startswith("Soundmatte")]:
         print("\n".join(f"- {line}" for line in verdict(figures, engine, C_RUNTIME)))
         if engine in long_s and C_RUNTIME in long_s:
-            ratio = long_s[C_RUNTIME] / long_s[engine]
-            print(f"- {engine}: {ratio:.2f} times the speed of {C_RUNTIME} on 5 minutes.")
+            wall, cpu = (
+                theirs / own for theirs, own in zip(long_s[C_RUNTIME], long_s[engine], strict=True)
+            )
+            print(
+                f"- {engine}: {wall:.2f} times the speed of {C_RUNTIME} on 5 minutes "
+                f"(by processor time {cpu:.2f})."
+            )
     print("\n".join(f"- {line}" for line in failures))
     if options.json:
         kept: dict[str, object] = {
