@@ -1,0 +1,142 @@
+"""The separation service for tests: a process of its own, and what a test can ask of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MAIN = Path(__file__).with_name("main.py")
+KEY = "test-id:test-secret"
+
+
+class SeparationService:
+    """A running service. Addresses: `base`, and `queue`, `run`, `rest`, `cdn` below it."""
+
+    key = KEY
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Start it; what `folder` holds of an earlier one goes on."""
+        self.folder = folder
+        self._options = options
+        self._port = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._start()
+        self._port = int(self.base.rpartition(":")[2])
+
+    def _start(self) -> None:
+        command = [sys.executable, str(MAIN), "--state", str(self.folder), "--while-stdin"]
+        command += ["--port", str(self._port), "--key", self.key, *self._options]
+        with (self.folder / "stderr").open("ab") as stderr:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self.complaints()
+        self.base: str = json.loads(line)["base"]
+        for role in ("queue", "run", "rest", "cdn"):
+            setattr(self, role, f"{self.base}/{role}")
+
+    queue: str
+    run: str
+    rest: str
+    cdn: str
+
+    def kill(self) -> None:
+        """Kill it, as a power cut does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def restart(self) -> None:
+        """Kill it, and start it again at the same address with what it had kept."""
+        self.kill()
+        self._start()
+
+    def complaints(self) -> str:
+        """What it wrote to stderr: nothing, unless it has a fault that no test ordered."""
+        return (self.folder / "stderr").read_text(encoding="utf-8")
+
+    def control(self, method: str, path: str, value: Any = None) -> Any:
+        """Call the control role (see `control.py`)."""
+        caller = http.client.HTTPConnection(self.base.removeprefix("http://"), timeout=30)
+        try:
+            body = None if value is None else json.dumps(value)
+            caller.request(method, f"/control{path}", body, {"Content-Type": "application/json"})
+            answer = caller.getresponse()
+            text = answer.read().decode()
+        finally:
+            caller.close()
+        assert answer.status == 200, text
+        return json.loads(text)
+
+    def faults(self, *faults: dict[str, Any]) -> list[dict[str, Any]]:
+        """Order faults, if any are given; all that are ordered, with their hits."""
+        if faults:
+            self.control("POST", "/faults", list(faults))
+        return list(self.control("GET", "/faults"))
+
+    def forget_faults(self) -> None:
+        """No faults any more."""
+        self.control("DELETE", "/faults")
+
+    def requests(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Everything received, in order; `role="queue"` and the like keep only what has that."""
+        rows = self.control("GET", "/requests")
+        return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+    def forget_requests(self) -> None:
+        """Nothing was received."""
+        self.control("DELETE", "/requests")
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every job that was submitted, by queue or sync."""
+        return list(self.control("GET", "/jobs"))
+
+    def uploads(self) -> list[dict[str, Any]]:
+        """Every upload, with its shape, lifecycle header and parts; results too."""
+        return list(self.control("GET", "/uploads"))
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """Every webhook that was due, with the receiver's answers."""
+        return list(self.control("GET", "/webhooks"))
+
+    def secrets(self) -> list[str]:
+        """Signatures and tokens that were given out, and the key: none may be seen anywhere."""
+        return [*self.control("GET", "/secrets"), self.key, self.key.partition(":")[2]]
+
+    def settings(self, **values: Any) -> dict[str, Any]:
+        """Change settings, if any are given; all of them now."""
+        if values:
+            self.control("POST", "/settings", values)
+        return dict(self.control("GET", "/settings"))
+
+
+def _served(folder: Path, *options: str) -> Iterator[SeparationService]:
+    service = SeparationService(folder, *options)
+    try:
+        yield service
+    finally:
+        service.kill()
+    assert service.complaints() == ""
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeparationService]:
+    """The service that all tests share: order no faults and change no settings here."""
+    yield from _served(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture
+def fresh_service(tmp_path: Path) -> Iterator[SeparationService]:
+    """A service of the test's own."""
+    yield from _served(tmp_path / "service")
