@@ -42,6 +42,9 @@ class ContainerRefused(StemmuxError):
 class VerificationFailed(StemmuxError):
     """What was written is not what was meant; it has been removed again."""
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "Is the clip damaged? If not, please report this.")
+
 
 class OutputExists(StemmuxError):
     """The file to be written is there already; nothing is overwritten unasked."""

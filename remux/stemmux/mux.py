@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from stemmux.bwf import BLOCK, WaveFormat, WaveWriter, wave_format
-from stemmux.errors import ContainerRefused, UnreadableMedia
+from stemmux.errors import ContainerRefused, MediaError, UnreadableMedia
 from stemmux.ffmpeg import Progress, address, guard_words, run
 from stemmux.files import replacing, scratch
 from stemmux.probe import Media
@@ -175,10 +175,15 @@ def _from_origin(stem: Stem) -> Iterator[Path]:
     """
     import numpy as np
 
+    form, frames = wave_format(stem.path)
+    if frames == 0 or stem.start < 0:
+        raise MediaError(
+            f"The stem {stem.path.name} is empty, or starts before the clip.",
+            hint="Choose a WAV file with sound.",
+        )
     if stem.start == 0:
         yield stem.path
         return
-    form, _ = wave_format(stem.path)
     with scratch(".wav") as padded:
         with WaveWriter(padded, form) as writer:
             for done in range(0, stem.start, BLOCK):
