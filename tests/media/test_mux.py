@@ -215,6 +215,27 @@ def test_a_stem_that_did_not_arrive_is_found_and_the_file_removed(
 
 def test_a_start_before_the_clip_is_refused(studio: Studio, tmp_path: Path) -> None:
     stem = Stem(studio.wave(noise(1, 48000)), "Target", start=-1)
-    with pytest.raises(StemmuxError):
+    with pytest.raises(StemmuxError, match="before the clip"):
         add(probe(studio.clip("mov").path), [stem], tmp_path / "out.mov")
     assert names(tmp_path) == []
+
+
+def test_a_lone_mp3_is_refused_where_its_start_cannot_be_told(
+    studio: Studio, tmp_path: Path
+) -> None:
+    """Copied into Matroska, what its encoder put in front would be heard before the stems."""
+    stem = Stem(studio.wave(noise(1, 48000)), "Target")
+    with pytest.raises(StemmuxError):
+        add(probe(studio.clip("mp3").path), [stem], tmp_path / "out.mkv")
+    assert names(tmp_path) == []
+
+
+def test_a_stem_with_broken_floats_is_copied_or_refused(studio: Studio, tmp_path: Path) -> None:
+    samples = noise(1, 48000).astype(np.float32).astype(float)
+    samples[100:110] = np.nan
+    media, stem = probe(studio.clip("mov").path), Stem(studio.wave(samples, subtype="FLOAT"), "x")
+    assert add(media, [stem], tmp_path / "out.mov").offsets == (0.0,)
+    assert np.array_equal(sound(tmp_path / "out.mov", 1)[1], samples, equal_nan=True)
+    with pytest.raises(StemmuxError):
+        add(media, [stem], tmp_path / "out.mp4")
+    assert names(tmp_path) == ["out.mov"]

@@ -102,11 +102,11 @@ def test_timecodes_survive_being_written(rate: Fraction, data: st.DataObject) ->
 
 @given(st.sampled_from([NTSC30, NTSC60]), st.integers(0, 24 * 107892 - 1))
 def test_drop_frame_follows_the_clock(rate: Fraction, frame: int) -> None:
-    """Within a day it is never further from the real time than a tenth of a second."""
+    """Within a day it is never further from the real time than a fifth of a second."""
     code = Timecode(frame, rate, True)
     hours, minutes, seconds, number = (int(part) for part in str(code).replace(";", ":").split(":"))
     written = (hours * 60 + minutes) * 60 + seconds + Fraction(number, nearest(rate))
-    assert abs(written - code.time) < Fraction(1, 10)
+    assert abs(written - code.time) < Fraction(1, 5)
 
 
 @pytest.mark.parametrize(

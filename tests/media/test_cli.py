@@ -1,0 +1,226 @@
+"""The `stemmux` command as others call it: words in, JSON on standard output, exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from tests.media.making import FRAMES, Studio, ffmpeg, noise
+
+from stemmux import __version__
+
+COMMAND = [sys.executable, "-W", "error", "-c", "from stemmux.cli import main; main()"]
+
+
+def run(*words: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+    )
+
+
+def answer(*words: object, status: int = 0) -> Any:
+    """What a command prints with --json: exactly one object, and nothing else."""
+    done = run(*words, "--json")
+    assert done.returncode == status, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    return json.loads(done.stdout)
+
+
+def test_probe(studio: Studio) -> None:
+    path = studio.clip("ts", "29.97").path
+    values = answer("probe", path)
+    assert values["video"]["rate_exact"] == "30000/1001"
+    assert values["video"]["frames"] == FRAMES
+    assert values["path"] == str(path)
+    assert values["warnings"] == []
+    words = run("probe", path)
+    assert words.returncode == 0
+    assert "29.97 fps" in words.stdout
+    assert words.stderr == ""
+
+
+def test_extract(studio: Studio, tmp_path: Path) -> None:
+    path = studio.clip("mov").path
+    values = answer("extract", path, "-o", tmp_path, "--in", "1", "--out", "50f")
+    assert {key: values[key] for key in ("start", "duration", "samples", "rate")} == {
+        "start": 1.0,
+        "duration": 1.0,
+        "samples": 48000,
+        "rate": 48000,
+    }
+    for kind, suffix in (("mix", "wav"), ("mono", "wav"), ("proxy", "mov")):
+        assert values[kind] == str(tmp_path / f"{path.stem}_{kind}.{suffix}")
+        assert Path(values[kind]).is_file()
+    assert soundfile.info(values["mix"]).frames == 48000
+    before = Path(values["mix"]).read_bytes()
+    error = answer("extract", path, "-o", tmp_path, status=1)["error"]
+    assert error["kind"] == "OutputExists"
+    assert "--overwrite" in error["hint"]
+    assert Path(values["mix"]).read_bytes() == before
+    again = answer("extract", path, "-o", tmp_path, "--overwrite")
+    assert again["samples"] == 3 * 48000
+
+
+def test_matte(studio: Studio, tmp_path: Path) -> None:
+    matte = studio.new(".png")
+    ffmpeg("-f", "lavfi", "-i", "color=white:s=160x90", "-frames:v", 1, matte)
+    clip, out = studio.clip("mov").path, tmp_path / "mask.mp4"
+    values = answer("matte", clip, matte, "-o", out, "--in", "0", "--out", "1")
+    assert values == {
+        "mask": str(out),
+        "frames": 25,
+        "width": 160,
+        "height": 90,
+        "coverage": 1.0,
+    }
+    words = run("matte", clip, matte, "-o", out, "--overwrite", "--invert")
+    assert "coverage: 0" in words.stdout
+    assert "still picture" in words.stderr
+    assert run("matte", clip, matte, "-o", out, "--from", "hue").returncode == 2
+    assert answer("matte", clip, matte, "-o", tmp_path / "b.mp4", "--from", "alpha", status=1)
+
+
+def test_add(studio: Studio, tmp_path: Path) -> None:
+    stem, out = studio.wave(noise(1, 48000)), tmp_path / "out.mov"
+    values = answer("add", studio.clip("mov").path, stem, stem, "-o", out)
+    assert values == {
+        "file": str(out),
+        "picture": "copied",
+        "tracks": [2, 3],
+        "offset_samples": [0.0, 0.0],
+    }
+    error = answer("add", studio.clip("mov").path, stem, "-o", tmp_path / "x.avi", status=1)
+    assert error["error"]["kind"] == "ContainerRefused"
+
+
+def test_null(studio: Studio) -> None:
+    mix = studio.wave(noise(1, 48000))
+    assert answer("null", mix, mix) == {"null_db": None, "exact": True}
+    half = studio.wave(np.full((48000, 1), 0.5), subtype="FLOAT")
+    silence = studio.wave(np.zeros((48000, 1)), subtype="FLOAT")
+    assert answer("null", half, silence) == {"null_db": pytest.approx(-6.0206), "exact": False}
+    assert answer("null", mix, mix.with_name("gone.wav"), status=1)["error"]["hint"]
+
+
+def test_offset(studio: Studio) -> None:
+    sound = noise(1, 96000)
+    late = studio.wave(np.pad(sound, ((123, 0), (0, 0))))
+    values = answer("offset", studio.wave(sound), late)
+    assert (values["offset_samples"], values["rate"]) == (123, 48000)
+    assert values["trusted"]
+    assert not values["inverted"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("probe", "gone.mp4"), "UnreadableMedia"),
+        (("extract", "gone.mp4"), "UnreadableMedia"),
+        (("add", "gone.mp4", "gone.wav", "-o", "out.mov"), "UnreadableMedia"),
+        (("matte", "gone.mp4", "gone.png", "-o", "out.mp4"), "UnreadableMedia"),
+        (("offset", "gone.mp4", "gone.wav"), "UnreadableMedia"),
+        (("null", "gone.wav", "gone.wav"), "UnreadableMedia"),
+    ],
+)
+def test_errors_are_sentences(tmp_path: Path, words: tuple[str, ...], kind: str) -> None:
+    done = run(*words, "--json", folder=tmp_path)
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert error["kind"] == kind
+    assert error["hint"]
+    assert error["message"] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+@pytest.mark.parametrize("end", ["soon", "9" * 500, "99", "0", "00:00:99:00"])
+def test_times_outside_the_clip_are_errors(studio: Studio, tmp_path: Path, end: str) -> None:
+    done = run("extract", studio.clip("mov").path, "-o", tmp_path, "--out", end, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["kind"] == "TimeError"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("probe",), ("nothing",), ("probe", "x", "--unknown"), ("extract", "x", "--track", "0")],
+)
+def test_wrong_usage_is_status_2(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"stemmux {__version__}\n"
+    helped = run("--help")
+    assert helped.returncode == 0
+    for command in ("probe", "extract", "matte", "add", "null", "offset"):
+        assert command in helped.stdout
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_cancelling_is_status_130_and_leaves_nothing(
+    tmp_path: Path, studio: Studio, sign: signal.Signals
+) -> None:
+    """The ffmpeg it runs is one that never ends."""
+    slow = tmp_path / "ffmpeg"
+    note = tmp_path / "pid"
+    slow.write_text(
+        "#!/bin/sh\n"
+        'case "$1" in -version) echo "ffmpeg version 9.0";;\n'
+        f'*) echo $$ > "{note}.part"; mv "{note}.part" "{note}"; sleep 60;; esac\n',
+        encoding="utf-8",
+    )
+    slow.chmod(0o755)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "extract", str(studio.clip("mov").path), "-o", str(out)],
+        env={**os.environ, "STEMMUX_FFMPEG": str(slow)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 20
+    while not note.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(sign)
+    stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "cancelled" in stderr
+    assert "Traceback" not in stderr
+    assert stdout == ""
+    assert list(out.iterdir()) == []
+    child = Path("/proc") / note.read_text(encoding="ascii").strip()
+    assert not child.exists()
+
+
+def test_a_reader_that_goes_away_is_no_traceback(studio: Studio) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "probe", str(studio.clip("mov").path), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) in (0, 1)
