@@ -128,9 +128,15 @@ class Timecode:
                 hint="Write a colon before the frames.",
             )
         if minutes > 59 or seconds > 59 or frames >= base:
-            raise TimeError(f"{text} does not exist at {float(rate):.3f} frames per second.")
+            raise TimeError(
+                f"{text} does not exist at {float(rate):.6g} frames per second.",
+                hint=f"Frames are counted from 00 to {base - 1:02}.",
+            )
         if drop and minutes % 10 and seconds == 0 and frames < skipped:
-            raise TimeError(f"{text} is one of the numbers that drop-frame timecode leaves out.")
+            raise TimeError(
+                f"{text} is one of the numbers that drop-frame timecode leaves out.",
+                hint=f"The minute starts with frame {skipped:02}.",
+            )
         count = ((hours * 60 + minutes) * 60 + seconds) * base + frames
         if drop:
             total = hours * 60 + minutes
@@ -195,5 +201,8 @@ def parse_time(text: str, *, rate: Fraction | None, start: Timecode | None) -> F
         return frame_time(int(frames[1]), rate)
     count = Timecode.parse(text, rate).frame - (start.frame if start else 0)
     if count < 0:
-        raise TimeError(f"{text} lies before the clip, which starts at {start}.")
+        raise TimeError(
+            f"{text} lies before the clip, which starts at {start or '00:00:00:00'}.",
+            hint="Write the clip's own timecode, or seconds from its first picture.",
+        )
     return frame_time(count, rate)
