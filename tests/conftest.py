@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+#: Fixtures and tables that several folders of tests share lie beside what they are about.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("service", "separation")]
+from fixtures import _second_service, fresh_service, service  # noqa: E402, F401
 
 
 @pytest.fixture(autouse=True)

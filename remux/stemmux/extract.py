@@ -45,7 +45,7 @@ class Cut:
 
     Attributes:
         mix: all channels at the track's rate, 32-bit float WAV.
-        mono: one channel at 48 kHz, 32-bit float WAV.
+        mono: one channel at 48 kHz, 24-bit WAV: a service was seen to mishear 32-bit float.
         proxy: H.264 at a constant 25 fps, at most 640 pixels, with the mono as 16-bit PCM (MOV).
         track: number of the audio track, from 1.
     """
@@ -100,16 +100,16 @@ def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStrea
     outputs = []
     if cut.mix is not None and wants_mono:
         exact, copy = _twice(exact)
-        outputs.append(_wave(copy, cut.mix))
+        outputs.append(_wave(copy, cut.mix, "pcm_f32le"))
     elif cut.mix is not None:
-        outputs.append(_wave(exact, cut.mix))
+        outputs.append(_wave(exact, cut.mix, "pcm_f32le"))
     if wants_mono:
         mono = _mono(exact, track, span)
         if cut.mono is not None and cut.proxy is not None:
             mono, copy = _twice(mono)
-            outputs.append(_wave(copy, cut.mono))
+            outputs.append(_wave(copy, cut.mono, "pcm_s24le"))
         elif cut.mono is not None:
-            outputs.append(_wave(mono, cut.mono))
+            outputs.append(_wave(mono, cut.mono, "pcm_s24le"))
         if cut.proxy is not None:
             outputs.append(_proxy(proxy_picture(media, span), mono, cut.proxy))
     return outputs
@@ -251,10 +251,12 @@ def at_proxy_rate(
     )
 
 
-def _wave(sound: graph.nodes.FilterableStream, path: Path) -> graph.nodes.OutputStream:
+def _wave(
+    sound: graph.nodes.FilterableStream, path: Path, codec: str
+) -> graph.nodes.OutputStream:
     import ffmpeg as graph
 
-    return graph.output(sound, address(path), acodec="pcm_f32le", format="wav", rf64="auto")
+    return graph.output(sound, address(path), acodec=codec, format="wav", rf64="auto")
 
 
 def _length(span: Span, rate: int) -> int:

@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING, Protocol
 from soundmatte.documents import Selection, Separation
 from soundmatte.engines.engine import Engine
 from soundmatte.jobs import steps
+from soundmatte.jobs.claim import Claim
 from soundmatte.jobs.work import Work
 from stemmux.files import flush, refused_output
 
 if TYPE_CHECKING:
     from stemmux.ffmpeg import Progress
+
+
+#: Folders of work under way, and the file in each that says whose they are.
+_PREFIX, _CLAIM = ".soundmatte-", "claim"
 
 
 class Listener(Protocol):
@@ -80,7 +85,9 @@ def _folder_in(output: Path) -> Iterator[Path]:
     with refused_output(output):
         try:
             output.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".soundmatte-", dir=output))
+            _clear_up(output)
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=output))
+            (folder / _CLAIM).write_text(str(Claim.mine()), encoding="utf-8")
             try:
                 yield folder
             finally:
@@ -89,6 +96,17 @@ def _folder_in(output: Path) -> Iterator[Path]:
             for path in new:
                 with suppress(OSError):  # it holds something, and stays
                     path.rmdir()
+
+
+def _clear_up(output: Path) -> None:
+    """Remove what a killed process left; the folders of living ones stay."""
+    for folder in output.glob(f"{_PREFIX}*"):
+        try:
+            claim = Claim.parse((folder / _CLAIM).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if not claim.alive():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _deliver(work: Work) -> None:

@@ -24,6 +24,7 @@ from soundmatte.separation.call import Call
 from soundmatte.separation.errors import NoKey
 from soundmatte.separation.keys import Key, find
 from soundmatte.separation.places import Places
+from soundmatte.separation.redact import Redactor
 from soundmatte.separation.schema import AnyInput, QueueStatus, SeparationOutput, Ticket
 from soundmatte.separation.transport import Asynchronous, Blocking
 
@@ -130,6 +131,9 @@ class _Client:
                 hint="Set FAL_KEY, or keep one with `soundmatte key set`.",
             )
         self._header = found.header() if found is not None else None
+        # The HTTP library logs whole addresses, and upload addresses hold a signature.
+        self._redactor = Redactor(found)
+        self._redactor.guard()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.places.queue})"

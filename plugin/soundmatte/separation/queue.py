@@ -164,12 +164,12 @@ def status(ticket: Ticket, *, logs: bool = False) -> Call[QueueStatus]:
 
 
 def follow(
-    ticket: Ticket, *, update: Update | None = None, logs: bool = False, patience: float = PATIENCE
+    ticket: Ticket, *, update: Update | None = None, logs: bool = False
 ) -> Call[QueueStatus]:
     """Look at a request until it is completed.
 
     Each update carries only the log lines that are new. While the server is away it is asked again
-    for `patience` seconds; the job goes on there.
+    for `PATIENCE` seconds; the job goes on there.
     """
     look, seen, away_since = _FIRST_LOOK, 0, None
     while True:
@@ -180,7 +180,7 @@ def follow(
             now = time.monotonic()
             away_since = away_since or now
             error.ended = isinstance(error, _ENDED)
-            if not error.retryable or now - away_since > patience:
+            if not error.retryable or now - away_since > PATIENCE:
                 raise
             yield Pause(_LONGEST_LOOK)
             continue

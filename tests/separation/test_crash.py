@@ -1,0 +1,67 @@
+"""kill -9 in the middle of a paid job: nothing is paid for twice, nothing that was paid is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import crash
+import matrix
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("request_", "moment", "end"),
+    [
+        ("upload", "before", "done"),
+        ("submit", "before", "uncertain"),
+        ("submit", "after", "uncertain"),
+        ("status", "before", "done"),
+        ("download", "after", "done"),
+    ],
+)
+def test_killed_and_run_again(
+    fresh_service: Any, tmp_path: Path, request_: str, moment: str, end: str
+) -> None:
+    fresh_service.settings(job_seconds=0.1)
+    clip = matrix.make_mix(tmp_path)
+    assert crash.run(fresh_service, clip, tmp_path, request_, moment) == end
+    if end == "done":
+        return
+    # A person looks, and decides.
+    words, environment = crash.command(fresh_service, clip, tmp_path)
+    ask = [*words[:3], "jobs", "list", "--json"]
+    jobs = json.loads(subprocess.run(ask, env=environment, capture_output=True).stdout)
+    assert [job["state"] for job in jobs] == ["uncertain"]
+    retry = [*words[:3], "jobs", "retry", jobs[0]["id"], "--json"]
+    refused = subprocess.run(retry, env=environment, capture_output=True, check=False)
+    assert refused.returncode == 2
+    accepted = subprocess.run(
+        [*retry, "--accept-cost"], env=environment, capture_output=True, check=False
+    )
+    assert accepted.returncode == 0, accepted.stderr
+    assert Path(json.loads(accepted.stdout)["target"]).exists()
+
+
+def test_the_service_restarts_while_a_job_is_waited_for(fresh_service: Any, tmp_path: Path) -> None:
+    fresh_service.settings(job_seconds=1.0)
+    clip = matrix.make_mix(tmp_path)
+    words, environment = crash.command(fresh_service, clip, tmp_path)
+    child = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE)
+    while not fresh_service.requests(role="queue", method="GET"):
+        assert child.poll() is None
+    fresh_service.restart()
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert json.loads(out)["engine"] == "cloud"
+    assert len(fresh_service.jobs()) == 1
+
+
+def test_the_same_work_is_free_the_second_time(fresh_service: Any, tmp_path: Path) -> None:
+    clip = matrix.make_mix(tmp_path)
+    first = crash.separate(fresh_service, clip, tmp_path)
+    second = crash.separate(fresh_service, clip, tmp_path)
+    assert first[0] == second[0] == 0
+    assert len(fresh_service.jobs()) == 1
