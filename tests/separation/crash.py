@@ -38,15 +38,14 @@ def separate(service: Any, clip: Path, folder: Path) -> tuple[int, dict[str, Any
 
 def kill_at(service: Any, clip: Path, folder: Path, request: str, moment: str) -> bool:
     """Start the command, and kill it while that request is under way; whether it got there."""
-    match = {**matrix.REQUESTS[request], "nth": 1, "times": 1}
-    service.faults({"match": match, "do": {MOMENTS[moment]: 5.0}})
+    matrix.order(service, request, {MOMENTS[moment]: 5.0}, times=1)
     words, environment = command(service, clip, folder)
     child = subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         while child.poll() is None:
-            if any(fault["hits"] for fault in service.faults()):
+            if service.faults()[0]["hits"]:
                 # Let the moment begin: the work is done at once when the delay comes after it.
                 time.sleep(0.15)
                 os.kill(child.pid, signal.SIGKILL)

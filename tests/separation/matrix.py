@@ -27,7 +27,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "upload address": {"role": "rest", "method": "POST", "path_regex": "initiate"},
     "upload": {"role": "cdn", "method": "PUT"},
     "submit": {"role": "queue", "method": "POST"},
-    "status": {"role": "queue", "method": "GET", "path_regex": "/status"},
+    "status stream": {"role": "queue", "method": "GET", "path_regex": "/status/stream$"},
+    "status": {"role": "queue", "method": "GET", "path_regex": "/status$"},
     "result": {"role": "queue", "method": "GET", "path_regex": "requests/[^/]+$"},
     "download": {"role": "cdn", "method": "GET", "path_regex": "target|residual"},
 }
@@ -83,10 +84,14 @@ def separate(service: Any, folder: Path, mix: Path, key: str = "work") -> Outcom
     return Outcome("done")
 
 
-def order(service: Any, request: str, fault: str, times: int) -> None:
+def order(service: Any, request: str, fault: dict[str, Any], times: int) -> None:
     """Order a fault for the first `times` requests of that kind."""
     match = {**REQUESTS[request], "nth": 1, "times": times}
-    service.faults({"match": match, "do": FAULTS[fault]})
+    service.faults({"match": match, "do": fault})
+    if request == "status":
+        # A job is looked at only where there is no stream.
+        missing = {"match": {**REQUESTS["status stream"], "times": 10_000}, "do": {"status": 404}}
+        service.faults(missing)
 
 
 def sent(service: Any) -> int:
@@ -104,7 +109,7 @@ def run(service: Any, folder: Path, request: str, fault: str, times: int) -> tup
         AssertionError: something was paid for twice, or lost, or left without a way out.
     """
     mix = make_mix(folder)
-    order(service, request, fault, times)
+    order(service, request, FAULTS[fault], times)
     first = separate(service, folder, mix)
     if first.error is not None:
         assert isinstance(first.error, SeparationError | StemmuxError), repr(first.error)

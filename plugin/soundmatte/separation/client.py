@@ -91,7 +91,7 @@ def _finish(
     places: Places, ticket: Ticket, *, update: queue.Update | None = None, logs: bool = False
 ) -> Call[SeparationOutput]:
     """Follow a job that was submitted before, and return its output."""
-    found = yield from queue.follow(ticket, update=update, logs=logs)
+    found = yield from queue.stream(ticket, update=update, logs=logs)
     if found.error or found.error_type:
         raise (yield from queue.failed(found, ticket))
     return (yield from queue.result(ticket))
@@ -103,10 +103,17 @@ def _status(places: Places, ticket: Ticket, *, logs: bool = False) -> Call[Queue
 
 
 def _stream(
-    places: Places, ticket: Ticket, *, update: queue.Update, logs: bool = False
+    places: Places, ticket: Ticket, *, update: queue.Update | None = None, logs: bool = False
 ) -> Call[QueueStatus]:
     """Follow a request by its status stream; each update carries only new log lines."""
     return (yield from queue.stream(ticket, update=update, logs=logs))
+
+
+def _follow(
+    places: Places, ticket: Ticket, *, update: queue.Update | None = None, logs: bool = False
+) -> Call[QueueStatus]:
+    """Follow a request by looking at it again and again."""
+    return (yield from queue.follow(ticket, update=update, logs=logs))
 
 
 def _result(places: Places, ticket: Ticket) -> Call[SeparationOutput]:
@@ -147,6 +154,7 @@ class _Client:
     finish = _Operation(_finish)
     status = _Operation(_status)
     stream = _Operation(_stream)
+    follow = _Operation(_follow)
     result = _Operation(_result)
     cancel = _Operation(_cancel)
     upload = _Operation(storage.upload)

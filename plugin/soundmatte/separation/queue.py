@@ -61,6 +61,8 @@ _SUBMIT_ATTEMPTS = 5
 _ENDED = (Unknown, InputRefused, JobCancelled, NothingFound)
 #: First wait between two looks at a job, and the longest (s): quick for short jobs, quiet for long.
 _FIRST_LOOK, _LONGEST_LOOK = 0.25, 3.0
+#: A stream says something every 15 s; after this long without a word it is given up (s).
+_STREAM_SILENCE = 45.0
 #: How long a server may be away while a job runs before the wait is given up (s).
 PATIENCE = 900.0
 
@@ -164,14 +166,17 @@ def status(ticket: Ticket, *, logs: bool = False) -> Call[QueueStatus]:
 
 
 def follow(
-    ticket: Ticket, *, update: Update | None = None, logs: bool = False
+    ticket: Ticket, *, update: Update | None = None, logs: bool = False, seen: int = 0
 ) -> Call[QueueStatus]:
     """Look at a request until it is completed.
+
+    Args:
+        seen: log lines that were told before.
 
     Each update carries only the log lines that are new. While the server is away it is asked again
     for `PATIENCE` seconds; the job goes on there.
     """
-    look, seen, away_since = _FIRST_LOOK, 0, None
+    look, away_since = _FIRST_LOOK, None
     while True:
         try:
             found = yield from status(ticket, logs=logs)
@@ -194,29 +199,38 @@ def follow(
         look = min(_LONGEST_LOOK, look * 1.3)
 
 
-def stream(ticket: Ticket, *, update: Update, logs: bool = False) -> Call[QueueStatus]:
-    """Follow a request by the status stream (server-sent events); falls back to looking.
+def stream(
+    ticket: Ticket, *, update: Update | None = None, logs: bool = False
+) -> Call[QueueStatus]:
+    """Follow a request by the status stream (server-sent events), as long as there is one.
+
+    It tells the end at once and costs one request. Where a server has none, or it breaks off, the
+    request is looked at instead.
 
     Raises:
         SeparationError: as `follow`.
     """
     last: list[QueueStatus] = []
+    lines = 0
 
     def line(text: str) -> bool:
+        nonlocal lines
         if text.startswith("data:"):
             found = QueueStatus.model_validate_json(text[5:].strip())
-            last.append(found)
-            update(found)
+            lines += len(found.logs or ())
+            last[:] = [found]
+            if update is not None:
+                update(found)
             return found.status != "COMPLETED"
         return True
 
     url = f"{ticket.status_url}/stream?logs={1 if logs else 0}"
     headers = {"Accept": "text/event-stream"}
     with suppress(ConnectionFailed, ConnectionLost, BadAnswer, ValidationError):
-        yield Ask("GET", url, headers, each_line=line, timeout=120.0)
-    if last and last[-1].status == "COMPLETED":
-        return last[-1]
-    return (yield from follow(ticket, update=update, logs=logs))
+        yield Ask("GET", url, headers, each_line=line, timeout=_STREAM_SILENCE)
+    if last and last[0].status == "COMPLETED":
+        return last[0]
+    return (yield from follow(ticket, update=update, logs=logs, seen=lines))
 
 
 def result(ticket: Ticket) -> Call[SeparationOutput]:

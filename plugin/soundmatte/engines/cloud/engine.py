@@ -8,13 +8,15 @@ know the wire, nor where the ledger lies.
 from __future__ import annotations
 
 import hashlib
+import queue
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from soundmatte.engines.cloud.asking import Options, input_for, needs_of, route_of
 from soundmatte.engines.cloud.ledger import Entry, Intent, Ledger
@@ -24,7 +26,7 @@ from soundmatte.separation.price import estimate
 
 if TYPE_CHECKING:
     from soundmatte.separation.client import Client
-    from soundmatte.separation.schema import AnyInput, QueueStatus, SeparationOutput, Ticket
+    from soundmatte.separation.schema import AnyInput, SeparationOutput, Ticket
 
 #: Seconds that the service may keep what is sent and made: the shortest named term that leaves a
 #: crashed client time to fetch what it has paid for.
@@ -33,6 +35,9 @@ RETENTION = 3600.0
 _SENT, _MADE, _HERE = 0.2, 0.85, 0.95
 #: Seconds that a job is expected to take, for each second of sound (31 to 35 s for 60 s were seen).
 _PACE = 0.6
+
+_TICK = 0.5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -231,13 +236,13 @@ class _Run:
         began = time.monotonic()
         expected = max(10.0, _PACE * float(self.question.duration))
 
-        def update(status: QueueStatus) -> None:
+        def tick() -> None:
             # The service says no share: come nearer to the end without ever reaching it.
             waited = time.monotonic() - began
             self.progress(_SENT + (_MADE - _SENT) * waited / (waited + expected))
 
         try:
-            return self.client.finish(ticket, update=update)
+            return _meanwhile(lambda: self.client.finish(ticket), tick)
         except SeparationError as error:
             if error.ended:
                 self.ledger.failed(entry, str(error))
@@ -247,6 +252,29 @@ class _Run:
                 if self.client.cancel(ticket):
                     self.ledger.cancelled(entry)
             raise
+
+
+def _meanwhile(work: Callable[[], T], tick: Callable[[], None]) -> T:
+    """Do `work` on another thread and call `tick` twice a second, which may raise to end it."""
+    ends: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            ends.put((work(), None))
+        except BaseException as error:
+            ends.put((None, error))
+
+    # A daemon: a connection that hangs must not keep the program from ending.
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        try:
+            made, error = ends.get(timeout=_TICK)
+            break
+        except queue.Empty:
+            tick()
+    if error is not None:
+        raise error
+    return made  # type: ignore[return-value]
 
 
 def _sha256(path: Path) -> str:
