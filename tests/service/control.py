@@ -17,11 +17,13 @@ GET /control/jobs, /control/uploads, /control/webhooks, /control/secrets (signat
     that were given out), GET/POST /control/settings (see `state.DEFAULTS`; "fail" is null or
     {"status", "detail", "error_type", "headers", "times", "endpoint"}).
 POST /control/forget {"request_id"} removes a job, as retention does.
+POST /control/reset: everything is as in a new folder.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import deliveries
@@ -54,6 +56,12 @@ def control(service: Service, request: Request) -> Response:
         return _settings(service, request.json())
     if what == "POST /forget":
         service.store.write("DELETE FROM jobs WHERE id = ?", request.json()["request_id"])
+        return reply(200, {})
+    if what == "POST /reset":
+        service.store.empty()
+        shutil.rmtree(service.folder / "files", ignore_errors=True)
+        shutil.rmtree(service.folder / "parts", ignore_errors=True)
+        service.wake()
         return reply(200, {})
     return _look_up(service, what)
 

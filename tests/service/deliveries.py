@@ -12,30 +12,35 @@ import json
 import os
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import ed25519
 from answers import new_request_id
 from state import Service
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 USER = "test-user"
 
 
-def seed(service: Service) -> bytes:
+def signing_key(service: Service) -> Ed25519PrivateKey:
     """The private key, made once for each state folder."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     with service.store.together():
         kept = service.store.kept("webhook key")
         if kept is None:
             kept = os.urandom(32).hex()
             service.store.keep("webhook key", kept)
-    return bytes.fromhex(kept)
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept))
 
 
 def jwks(service: Service) -> dict[str, Any]:
     """The public key, as receivers of webhooks fetch it."""
-    x = base64.urlsafe_b64encode(ed25519.public_key(seed(service))).decode().rstrip("=")
+    public = signing_key(service).public_key().public_bytes_raw()
+    x = base64.urlsafe_b64encode(public).decode().rstrip("=")
     return {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "test", "use": "sig", "x": x}]}
 
 
@@ -64,7 +69,7 @@ def signature_headers(service: Service, job: str, body: bytes) -> dict[str, str]
         "X-Fal-Webhook-Request-Id": job,
         "X-Fal-Webhook-User-Id": USER,
         "X-Fal-Webhook-Timestamp": stamp,
-        "X-Fal-Webhook-Signature": ed25519.sign(seed(service), message).hex(),
+        "X-Fal-Webhook-Signature": signing_key(service).sign(message).hex(),
     }
 
 

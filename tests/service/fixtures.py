@@ -120,9 +120,15 @@ class SeparationService:
             self.control("POST", "/settings", values)
         return dict(self.control("GET", "/settings"))
 
+    def reset(self) -> None:
+        """Forget everything, as in a new folder; runs again if it was killed."""
+        if self._process.poll() is not None:
+            self._start()
+        self.control("POST", "/reset")
 
-def _served(folder: Path, *options: str) -> Iterator[SeparationService]:
-    service = SeparationService(folder, *options)
+
+def _served(folder: Path) -> Iterator[SeparationService]:
+    service = SeparationService(folder)
     try:
         yield service
     finally:
@@ -131,12 +137,40 @@ def _served(folder: Path, *options: str) -> Iterator[SeparationService]:
 
 
 @pytest.fixture(scope="session")
+def noise_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1.01 s (48 480 samples at 48 kHz) of noise on two channels, and a picture: a MOV with PCM."""
+    import av
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("clips") / "noise.mov"
+    noise = np.random.default_rng(7).uniform(-0.4, 0.4, (2, 48480))
+    with av.open(str(path), "w") as media:
+        picture = media.add_stream("mpeg4", rate=25, width=64, height=48, pix_fmt="yuv420p")
+        sound = media.add_stream("pcm_s16le", rate=48000, layout="stereo")
+        for number in range(25):
+            pixels = np.full((48, 64, 3), number * 10, np.uint8)
+            media.mux(picture.encode(av.VideoFrame.from_ndarray(pixels)))
+        samples = np.ascontiguousarray((noise.T * 32767).astype(np.int16).reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
+        frame.sample_rate = 48000
+        media.mux(sound.encode(frame))
+        media.mux([*picture.encode(None), *sound.encode(None)])
+    return path
+
+
+@pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeparationService]:
     """The service that all tests share: order no faults and change no settings here."""
     yield from _served(tmp_path_factory.mktemp("service"))
 
 
+@pytest.fixture(scope="session")
+def _second_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeparationService]:
+    yield from _served(tmp_path_factory.mktemp("second_service"))
+
+
 @pytest.fixture
-def fresh_service(tmp_path: Path) -> Iterator[SeparationService]:
-    """A service of the test's own."""
-    yield from _served(tmp_path / "service")
+def fresh_service(_second_service: SeparationService) -> SeparationService:
+    """A service with nothing in it, for this test to do with what it likes."""
+    _second_service.reset()
+    return _second_service

@@ -89,12 +89,12 @@ def _must_have_pictures(name: str, path: Path, values: dict[str, Any]) -> None:
 
 def _sound(name: str, path: Path, values: dict[str, Any]) -> Samples:
     pieces: list[Samples] = []
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="fltp", rate=RATE)
     try:
         with av.open(str(path)) as media:
             for frame in [*media.decode(audio=0), None]:
                 for part in resampler.resample(frame):
-                    pieces.append(np.asarray(part.to_ndarray(), np.float32).reshape(-1))
+                    pieces.append(np.asarray(part.to_ndarray(), np.float32).mean(axis=0))
     except (av.FFmpegError, ValueError, IndexError):
         pieces = []
     if not pieces:

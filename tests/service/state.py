@@ -104,6 +104,12 @@ class Store:
         with self._lock:
             yield
 
+    def empty(self) -> None:
+        """Remove every row."""
+        with self.together():
+            for table in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+                self.write(f"DELETE FROM {table['name']}")
+
     def keep(self, name: str, value: Any) -> None:
         """Keep a JSON value under a name."""
         self.write("INSERT OR REPLACE INTO kept VALUES (?, ?)", name, json.dumps(value))

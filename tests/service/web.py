@@ -213,6 +213,8 @@ def _guarded(route: Route, request: Request) -> Response:
         return route(request)
     except Problem as problem:
         return problem.response()
+    except ConnectionError:
+        raise
     except Exception:
         traceback.print_exc()
         return reply(500, {"detail": "Internal Server Error"})

@@ -136,7 +136,7 @@ def _wait(service: Service, row: jobs.Row) -> None:
             said += 1
             jobs.log(service, row["id"], f"Separating: {100 * said // STEPS} %")
         now = service.store.row("SELECT cancel FROM jobs WHERE id = ?", row["id"])
-        if now and now["cancel"] and not settings["ignore_cancel"]:
+        if now is None or (now["cancel"] and not settings["ignore_cancel"]):
             raise Cancelled
         if share >= 1:
             return
