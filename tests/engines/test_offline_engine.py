@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,10 +145,8 @@ def test_dtln_is_used_where_it_is(tmp_path: Path) -> None:
 def test_a_computer_without_onnx_runtime_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ExtraMissing, match="ONNX Runtime"):
-        runtime.open_net(b"", 1)
+        runtime.open_net(b"")
 
 
-def test_threads_are_bounded() -> None:
-    assert runtime.threads_for(0) == 1
-    assert runtime.threads_for(3) == 3
-    assert 1 <= runtime.threads_for(None) <= runtime.MOST_THREADS
+def test_the_processors_are_those_of_this_process() -> None:
+    assert 1 <= runtime.processors() <= (os.cpu_count() or 1)

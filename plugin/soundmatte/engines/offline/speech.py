@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundmatte.engines.offline import deepfilternet, dtln
-from soundmatte.engines.offline.runtime import threads_for
+from soundmatte.engines.offline.runtime import processors
 from soundmatte.engines.offline.survey import Group, Plan, Survey, finite
 from soundmatte.engines.offline.weights import locate
 from soundmatte.errors import UsageError
@@ -25,7 +25,7 @@ Samples = NDArray[np.float32]
 #: The clip's own beginning, reversed in time, goes through the nets before the clip: they have
 #: then heard the noise when the first word comes. 0.4 dB better, 1.1 dB for the worst tenth.
 WARM_UP_SECONDS = 2.0
-CHUNK_SECONDS = 16.0  # at a time: what one run of the nets takes
+CHUNK_SECONDS = 12.0  # at a time: what one run of the nets takes
 #: DTLN's part of the mean of both nets. It hears nothing above 8 kHz; there, and where the
 #: resampling to 16 kHz begins to fall (above 7.3 kHz), DeepFilterNet3 decides alone.
 DTLN_PART = 0.5
@@ -133,7 +133,7 @@ class SpeechSeparator:
             models: "dfn3", or "dfn3" and "dtln".
             given: files named by hand, by model.
             folder: the person's own folder of models.
-            threads: worker threads; by default one for each processor.
+            threads: how many to use; by default as many as there are processors.
 
         Raises:
             UsageError: the models named do not make a separator.
@@ -151,7 +151,7 @@ class SpeechSeparator:
         if "dtln" in files:
             second = dtln.Dtln(files["dtln"]["model_1.onnx"], files["dtln"]["model_2.onnx"])
         archive = files["dfn3"]["DeepFilterNet3_onnx.tar.gz"]
-        return cls(deepfilternet.DeepFilterNet3(archive, threads_for(threads)), second)
+        return cls(deepfilternet.DeepFilterNet3(archive, threads or processors()), second)
 
     def estimate(self, mix: NDArray[Any], rate: int) -> Samples:
         """The speech in a mix that is in memory.
