@@ -24,7 +24,7 @@ _HEAD = 2000
 #: Pictures whose times decide whether the rate is constant.
 _REGULAR = 300
 #: Packets lie at most this many places from where they are shown (H.264 and HEVC: 16).
-_REORDERED = 32
+_REORDERED = 16
 #: How far before the end the tail is read (s).
 _TAIL = 12
 #: How far before the start a jump to it aims (µs).
@@ -126,8 +126,8 @@ def _first_picture(container: Any, stream: Any, warnings: list[str]) -> Track | 
         raise ValueError("no picture can be decoded")
     base = stream.time_base
     start = first.pts * base
-    # Of the last packets that were read, pictures shown earlier may still lie ahead.
-    whole = sorted(times)[: _REGULAR if len(times) >= _REGULAR + _REORDERED else None]
+    # Pictures that are shown before the last ones may lie ahead, or behind where the file ends.
+    whole = sorted(times)[: -_REORDERED if len(times) > 2 * _REORDERED else None]
     shown = [time * base for time in whole if time * base >= start]
     rate, variable = _rate(stream, shown, base)
     return Track(
