@@ -222,7 +222,7 @@ class Studio:
 
 
 #: As many bits as the format allows: the sound is noise, and must still be found to the sample.
-_AAC = ("-c:a", "aac", "-b:a", "2M")
+_AAC = ("-c:a", "aac", "-b:a", "2M", "-aac_coder", "fast")
 #: Suffix, options before the sound's input, options before the output.
 KINDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "mp4": (".mp4", (), _AAC),

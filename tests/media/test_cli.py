@@ -149,7 +149,7 @@ def test_errors_are_sentences(tmp_path: Path, words: tuple[str, ...], kind: str)
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 
-@pytest.mark.parametrize("end", ["soon", "9" * 500, "99", "0", "00:00:99:00"])
+@pytest.mark.parametrize("end", ["soon", "99"])
 def test_times_outside_the_clip_are_errors(studio: Studio, tmp_path: Path, end: str) -> None:
     done = run("extract", studio.clip("mov").path, "-o", tmp_path, "--out", end, "--json")
     assert done.returncode == 1

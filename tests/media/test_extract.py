@@ -62,7 +62,8 @@ def test_sound_is_cut_to_the_sample(
     source = studio.clip(kind, rate, sample_rate=sample_rate, channels=channels)
     media = probe(source.path)
     inside = media.span(Fraction(17) / source.rate, Fraction(41) / source.rate)
-    for span in (media.span(), inside):
+    # One rate of each kind is enough for the whole clip.
+    for span in (media.span(), inside) if rate == "29.97" else (inside,):
         mix = tmp_path / "mix.wav"
         extract(media, span, Cut(mix=mix))
         cut = read(mix)
@@ -164,8 +165,13 @@ def shown_at(source: Source, time: Fraction) -> set[int]:
     return {max(numbers, default=source.pictures[0][1]), max(nearly)}
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts", "fragmented", "edit list"])
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [
+        *(("mp4", "23.976"), ("mkv", "23.976"), ("mkv", "29.97"), ("ts", "25"), ("ts", "29.97")),
+        *(("fragmented", "29.97"), ("edit list", "23.976"), ("late sound", "25")),
+    ],
+)
 def test_the_proxy_shows_the_right_pictures(
     studio: Studio, tmp_path: Path, kind: str, rate: str
 ) -> None:
@@ -186,8 +192,7 @@ def test_a_proxy_at_its_own_rate_shows_every_picture_once(studio: Studio, tmp_pa
     assert [number for _, number in pictures(tmp_path / "proxy.mov")] == list(range(25, 50))
 
 
-@pytest.mark.parametrize("suffix", [".ts", ".mp4"])
-@pytest.mark.parametrize("gop", [12, 500, 9999])
+@pytest.mark.parametrize(("gop", "suffix"), [(500, ".ts"), (9999, ".ts"), (9999, ".mp4")])
 def test_far_into_a_clip_the_jump_lands_early_enough(
     studio: Studio, tmp_path: Path, gop: int, suffix: str
 ) -> None:

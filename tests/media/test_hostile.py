@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from tests.media.hostile import DAMAGED, DOUBTFUL, NAMES, ODD, PLAYLISTS, Trap
-from tests.media.making import Studio, noise
+from tests.media.making import Studio, ffmpeg, noise
 
 from stemmux.conform import settle
 from stemmux.errors import StemmuxError, UnreadableMedia
@@ -129,10 +129,17 @@ def test_what_is_only_odd_is_read(studio: Studio, tmp_path: Path, bench: Bench, 
     assert bench.as_stem(path) == "refused", "it is no WAV file"
 
 
-def test_a_broken_off_file_is_warned_about(studio: Studio, tmp_path: Path) -> None:
-    media = probe(DOUBTFUL["faststart, cut at 60 %"](studio, tmp_path))
-    assert any("breaks off" in warning for warning in media.warnings)
-    assert media.duration < 2
+def test_a_file_may_break_off_anywhere(studio: Studio, tmp_path: Path) -> None:
+    """Also where pictures that belong before the last one are missing."""
+    whole = studio.new(".mp4")
+    ffmpeg("-i", studio.clip("mp4").path, "-c", "copy", "-movflags", "faststart", whole)
+    data, path = whole.read_bytes(), tmp_path / "clip.mp4"
+    for percent in range(60, 96, 3):
+        path.write_bytes(data[: len(data) * percent // 100])
+        media = probe(path)
+        assert media.constant_rate == 25
+        assert media.picture().frames < 75
+        assert any("breaks off" in warning for warning in media.warnings)
 
 
 def test_broken_floats_are_silenced_on_the_grid(studio: Studio, tmp_path: Path) -> None:
