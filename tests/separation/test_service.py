@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import http.client
 import io
+import itertools
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,13 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from tests.service import caller as calling
+from tests.service import fixtures
 from tests.service.caller import APP, Caller
 from tests.service.fixtures import SeparationService
 
 STEP = 1920  # samples of the model's hop
-
-
-@pytest.fixture
-def caller(service: SeparationService) -> Iterator[Caller]:
-    caller = Caller(service)
-    yield caller
-    caller.close()
-
-
-@pytest.fixture
-def own(fresh_service: SeparationService) -> Iterator[Caller]:
-    """A caller of a service of the test's own."""
-    caller = Caller(fresh_service)
-    yield caller
-    caller.close()
+caller, own, noise_clip = calling.caller, calling.own, fixtures.noise_clip
 
 
 @pytest.fixture
@@ -85,7 +73,7 @@ def test_the_states_follow_one_another_and_logs_grow(own: Caller, clip: str, ask
         time.sleep(0.02)
     assert list(dict.fromkeys(status["status"] for status in seen)) == list(codes)
     assert all(("queue_position" in s) == (s["status"] == "IN_QUEUE") for s in seen)
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in itertools.pairwise(seen):
         assert later["logs"][: len(earlier["logs"])] == earlier["logs"]
     assert len(seen[-1]["logs"]) > 3
     assert {"message", "timestamp", "level", "source"} <= set(seen[-1]["logs"][0])
@@ -106,7 +94,7 @@ def test_positions_count_down_and_low_priority_waits(own: Caller, clip: str) -> 
     jobs = own.service.jobs()
     order = sorted(jobs, key=lambda job: job["started"])
     assert [job["request_id"] for job in order] == [t["request_id"] for t in [*normal, low]]
-    assert all(a["completed"] <= b["started"] for a, b in zip(order, order[1:], strict=False))
+    assert all(a["completed"] <= b["started"] for a, b in itertools.pairwise(order))
 
 
 def test_the_result_is_the_bare_output(caller: Caller, clip: str) -> None:
@@ -126,20 +114,16 @@ def test_the_result_is_the_bare_output(caller: Caller, clip: str) -> None:
     assert caller.http.get(ticket["response_url"]).content == answer.content
 
 
-@pytest.mark.parametrize("sub", ["", "/visual-separate", "/some/sub"])
-@pytest.mark.parametrize("end", ["", "/"])
-def test_addresses_with_a_sub_path_or_a_slash_are_the_same(
-    caller: Caller, clip: str, sub: str, end: str
-) -> None:
+def test_addresses_with_a_sub_path_or_a_slash_are_the_same(caller: Caller, clip: str) -> None:
     ticket = caller.submit({"video_url": clip})
-    url = f"{caller.service.queue}/{APP}{sub}/requests/{ticket['request_id']}"
-    assert caller.http.get(f"{url}/status{end}").json()["request_id"] == ticket["request_id"]
     done = caller.result(ticket)
-    assert caller.http.get(f"{url}{end}").content == done.content
-    assert caller.http.get(f"{url}/response{end}").content == done.content
-    assert caller.http.put(f"{url}/cancel{end}").json() == {"status": "ALREADY_COMPLETED"}
-    with caller.http.stream("GET", f"{url}/status/stream") as stream:
-        assert '"COMPLETED"' in stream.read().decode()
+    for sub, end in itertools.product(["", "/visual-separate", "/some/sub"], ["", "/"]):
+        url = f"{caller.service.queue}/{APP}{sub}/requests/{ticket['request_id']}"
+        assert caller.http.get(f"{url}/status{end}").json()["request_id"] == ticket["request_id"]
+        assert caller.http.get(f"{url}{end}").content == done.content
+        assert caller.http.get(f"{url}/response{end}").content == done.content
+        assert caller.http.put(f"{url}/cancel{end}").json() == {"status": "ALREADY_COMPLETED"}
+        assert '"COMPLETED"' in caller.http.get(f"{url}/status/stream{end}").text
 
 
 @pytest.mark.parametrize("what", ["", "/status", "/status/stream", "/cancel"])

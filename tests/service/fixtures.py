@@ -161,7 +161,9 @@ def noise_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeparationService]:
     """The service that all tests share: order no faults and change no settings here."""
-    yield from _served(tmp_path_factory.mktemp("service"))
+    for shared in _served(tmp_path_factory.mktemp("service")):
+        shared.settings(queue_seconds=0.05, job_seconds=0.1)
+        yield shared
 
 
 @pytest.fixture(scope="session")
