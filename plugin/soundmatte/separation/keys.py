@@ -133,7 +133,7 @@ def store(text: str) -> Key:
     Raises:
         KeyRefused: it cannot be a key.
         KeyringUnusable: there is no keyring that keeps it, or it is locked or broken.
-        ExtraMissing: the package `keyring` is not installed.
+        ExtraMissing: the package `keyring` cannot be loaded.
     """
     key = Key(text, KEYRING)
     credential = key.header().removeprefix("Key ")
@@ -155,7 +155,7 @@ def remove() -> bool:
 
     Raises:
         KeyringUnusable: there is no keyring, or it is locked or broken.
-        ExtraMissing: the package `keyring` is not installed.
+        ExtraMissing: the package `keyring` cannot be loaded.
     """
     with _keyring() as keyring:
         if keyring.get_password(SERVICE, ENTRY) is None:
@@ -186,8 +186,8 @@ def _keyring() -> Iterator[ModuleType]:
         import keyring.errors
     except ImportError as error:
         raise ExtraMissing(
-            "Keeping a key needs the package keyring, which is not installed.",
-            hint=f"pip install 'soundmatte[keyring]'. Or: {_ELSEWHERE}",
+            f"Keeping a key needs the package keyring, which cannot be loaded: {error}",
+            hint=_ELSEWHERE,
         ) from error
     try:
         yield keyring
@@ -216,8 +216,9 @@ def _cleaned(text: str, origin: str) -> str:
     key = text.strip()
     if len(key) >= 2 and key[0] == key[-1] and key[0] in "\"'`":
         key = key[1:-1].strip()
-    if key[:4].lower() == "key ":
-        key = key[4:].strip()
+    word, _, rest = key.partition(" ")
+    if word.lower() == "key":
+        key = rest.strip()
     lower = key.lower()
     if not key:
         raise refused("is empty", "Set it to the key, or do not set it at all.")

@@ -80,7 +80,7 @@ class KeySet:
 
         Raises:
             KeysUnreachable, MalformedKeySet: there are no keys to say it by.
-            ExtraMissing: `cryptography` is not installed.
+            ExtraMissing: `cryptography` cannot be loaded.
         """
         kept = self._kept
         if kept is None or not self._fresh(kept):
@@ -146,8 +146,8 @@ def _keys(text: bytes) -> tuple[Ed25519PublicKey, ...]:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError as error:
         raise ExtraMissing(
-            "Checking webhooks needs the package cryptography, which is not installed.",
-            hint="pip install 'soundmatte[webhooks]'",
+            f"Checking webhooks needs the package cryptography, which cannot be loaded: {error}",
+            hint="Reinstall soundmatte where `pip install cryptography` works.",
         ) from error
     if len(text) > _LARGEST:
         raise _malformed("it is too large")

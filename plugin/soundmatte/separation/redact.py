@@ -28,8 +28,8 @@ HTTP_LOGGERS = (
 _SHORTEST = 8
 #: `Authorization: Key …`, `'authorization': 'Key …'`, `(b'Authorization', b'Key …')`.
 _AUTHORIZATION = re.compile(
-    r"""(authorization\\?['"]?\s*[:=]\s*b?\\?['"]?|authorization['"]\s*,\s*b?['"])"""
-    r"""(?:(?:key|bearer|basic|token)\s+)?[^\s'"\\,;)\]}]+""",
+    r"""(authorization\\?['"]?\s*[:=]\s*(?:b(?=['"]))?\\?['"]?|authorization['"]\s*,\s*b?['"])"""
+    r"""(?:(?:key|bearer|basic|token)\s+)?(?:\[removed\]|[^\s'"\\,;)\]}]+)""",
     re.IGNORECASE,
 )
 #: The scheme, as it is sent, and a credential, wherever they stand.
@@ -47,14 +47,22 @@ class Redactor(logging.Filter):
     def __init__(self, *keys: Key | None) -> None:
         """Know these keys, besides what is recognised by its form."""
         super().__init__()
-        known: set[str] = set()
+        self.__texts: frozenset[str] = frozenset()
+        self.__known: re.Pattern[str] | None = None
+        self.know(*keys)
+
+    def know(self, *keys: Key | None) -> None:
+        """Also know these keys."""
+        found: set[str] = set()
         for key in keys:
             if key is not None:
                 whole = key.header().removeprefix("Key ")
-                known |= {whole, *(part for part in whole.split(":")[1:])}
-        written = known | {part.replace(":", colon) for part in known for colon in ("%3A", "%3a")}
-        texts = sorted((t for t in written if len(t) >= _SHORTEST), key=len, reverse=True)
-        self.__known = re.compile("|".join(map(re.escape, texts))) if texts else None
+                found |= {whole, *whole.split(":")[1:]}
+        found |= {part.replace(":", colon) for part in found for colon in ("%3A", "%3a")}
+        self.__texts |= {text for text in found if len(text) >= _SHORTEST}
+        if self.__texts:
+            longest_first = sorted(self.__texts, key=len, reverse=True)
+            self.__known = re.compile("|".join(map(re.escape, longest_first)))
 
     def scrub(self, text: str) -> str:
         """The text without secrets."""
@@ -99,3 +107,8 @@ class Redactor(logging.Filter):
 def _without_query(match: re.Match[str]) -> str:
     scheme, place, query, fragment = match.groups()
     return scheme + place + (f"?{GONE}" if query else "") + (f"#{GONE}" if fragment else "")
+
+
+#: One for the whole program: each client tells it its key and lets it guard the HTTP client's
+#: loggers, which it does once however often it is asked.
+SHARED = Redactor()

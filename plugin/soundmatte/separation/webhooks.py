@@ -145,7 +145,7 @@ class Verifier:
 
         Raises:
             WebhookRefused: by what is wrong with it; `refusals` lists them.
-            ExtraMissing: `cryptography` is not installed.
+            ExtraMissing: `cryptography` cannot be loaded.
         """
         if len(body) > self._largest:
             raise BodyTooLarge(
