@@ -214,7 +214,7 @@ ODD: dict[str, Maker] = {
     "mp4 called wav": changed("mp4", bytes, ".wav"),
     "mkv called mp3": changed("mkv", bytes, ".mp3"),
     "no extension": changed("mov", bytes, "."),
-    "one frame": coded("-frames:v", 1, *H264),
+    "one frame": coded("-t", "0.04", *H264),
     "eight tracks": eight_tracks,
     "odd size": coded("-vf", "scale=161:91", *H264, "-pix_fmt", "yuv444p"),
     "10 bit": coded(*H264, "-pix_fmt", "yuv420p10le"),
