@@ -55,6 +55,8 @@ def test_channels_that_agree_share_a_run() -> None:
     assert groups(common, rest) == [(0,), (1,)]
     assert groups(common, -common) == [(0,), (1,)]
     assert groups(common, common / 4) == [(0,), (1,)]
+    middle = rest * np.float32(np.sqrt(1.25 / 2))  # as much of it as of the rest of the sound
+    assert groups(common + middle, common / 2 + middle) == [(0,), (1,)]
     assert groups(common, rest, common, rest) == [(0, 2), (1, 3)]
 
 
