@@ -32,38 +32,57 @@ Clip = Annotated[
 ]
 Matte = Annotated[
     Path | None,
-    typer.Option("--matte", "--mask", help="White = object. A movie or a still picture."),
+    typer.Option(
+        "--matte", "--mask", metavar="FILE", help="White = object. A movie or a still picture."
+    ),
 ]
 Prompt = Annotated[
     str,
     typer.Option(
-        "--prompt", help="What to separate. Offline: speech, background or music; cloud: anything."
+        "--prompt",
+        metavar="WORDS",
+        help="What to separate. Offline: speech, background or music; cloud: anything.",
     ),
 ]
 Spans = Annotated[
     list[str] | None,
-    typer.Option("--span", help="Cloud: A-B, when the target sounds; may be given again."),
+    typer.Option(
+        "--span", metavar="A-B", help="Cloud: when the target sounds; may be given again."
+    ),
 ]
 ExcludedSpans = Annotated[
     list[str] | None,
-    typer.Option("--exclude-span", help="Cloud: A-B, when the target does not sound."),
+    typer.Option("--exclude-span", metavar="A-B", help="Cloud: when the target does not sound."),
 ]
-Track = Annotated[int, typer.Option("--track", min=1, help="Number of the audio track.")]
+Track = Annotated[
+    int, typer.Option("--track", min=1, metavar="N", help="Number of the audio track.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything; say what would be done, at what price.")
 ]
 Invert = Annotated[bool, typer.Option("--invert-matte", help="The matte is black = object.")]
-Plane = Annotated[MattePlane, typer.Option("--matte-from", help="Where the matte lies.")]
+Plane = Annotated[
+    MattePlane,
+    typer.Option(
+        "--matte-from",
+        help="What shows the object: the brightness (luma) or the alpha of the matte.",
+    ),
+]
 Start = Annotated[
     str,
     typer.Option(
         "--in",
+        metavar="TIME",
         help="Start of the range: 12.5 (seconds), 300f (frames) or 01:00:12:00 (timecode).",
         show_default="the first picture",
     ),
 ]
-End = Annotated[str, typer.Option("--out", help="End of the range.", show_default="the end")]
-Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for what is written.")]
+End = Annotated[
+    str, typer.Option("--out", metavar="TIME", help="End of the range.", show_default="the end")
+]
+Folder = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for what is written.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Progress = Annotated[ProgressStyle, typer.Option("--progress", help="How progress is shown.")]

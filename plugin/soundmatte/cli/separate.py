@@ -50,7 +50,9 @@ def separate(
     paid_retries: cloud.PaidRetries = None,
     container: Annotated[
         ContainerWord | None,
-        typer.Option("--container", help="Of the file with the stems in it. Default: auto."),
+        typer.Option(
+            "--container", help="Kind of file that holds clip and stems; auto: MOV, else MKV."
+        ),
     ] = None,
     output: options.Folder = Path(),
     overwrite: options.Overwrite = False,
