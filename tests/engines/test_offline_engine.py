@@ -142,6 +142,11 @@ def test_dtln_is_used_where_it_is(tmp_path: Path) -> None:
     assert OfflineEngine(folder=tmp_path).models() == ("dfn3",)
 
 
+def test_the_identity_tells_the_models_that_are_used(tmp_path: Path) -> None:
+    assert OfflineEngine(folder=tmp_path).identity["models"] == ["dfn3"]
+    assert OfflineEngine(models=("dfn3",), folder=tmp_path).identity["recipe"] == offline.RECIPE
+
+
 def test_a_computer_without_onnx_runtime_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ExtraMissing, match="ONNX Runtime"):

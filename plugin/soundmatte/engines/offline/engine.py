@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     from soundmatte.engines.offline.survey import Plan
 
+#: One more whenever the same mix and models begin to give another estimate.
+RECIPE = 1
+
 BLOCK_SECONDS = 4.0
 BLOCK_SAMPLES = 2**22  # of all channels together, at most
-FIRST_PASS = 0.03  # of the time, measured; the second pass has the rest
+FIRST_PASS = 0.05  # of the time, about (0.03 to 0.08 measured); the second pass has the rest
 WAV_LIMIT = 2**32 - 2**20  # bytes that a WAV's 32-bit sizes can say, less room for its header
 
 
@@ -69,8 +72,12 @@ class OfflineEngine:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The models that were asked for; see `soundmatte.engines.engine.Engine`."""
-        return {"models": list(self._models or ())}
+        """The models that are used, and how; see `soundmatte.engines.engine.Engine`.
+
+        Raises:
+            WeightsMissing, WeightsRefused: as `models`.
+        """
+        return {"models": list(self.models()), "recipe": RECIPE}
 
     def consider(self, question: Question) -> Answer:
         """Say what will be done, having seen that the models for it are there.
