@@ -322,3 +322,18 @@ def test_a_killed_service_goes_on_where_it_was(own: Caller, noise_clip: Path) ->
     assert own.plain.get(clip).content == noise_clip.read_bytes()
     assert own.service.faults()[0]["match"]["nth"] == 3
     assert own.service.requests(method="POST", role="rest")
+
+
+def test_the_offline_engine_can_stand_behind_it(tmp_path: Path, noise_clip: Path) -> None:
+    service = fixtures.SeparationService(tmp_path / "offline", "--engine", "offline")
+    caller = Caller(service)
+    try:
+        clip = caller.upload(noise_clip.read_bytes())
+        answer = caller.result(caller.submit({"video_url": clip, "prompt": "speech"}))
+        assert answer.status_code == 200, answer.text
+        refused = caller.result(caller.submit({"video_url": clip, "prompt": "a red car"}))
+        assert refused.json()["detail"][0]["type"] == "feature_not_supported"
+    finally:
+        caller.close()
+        service.kill()
+    assert service.complaints() == ""

@@ -59,10 +59,10 @@ def test_a_request_may_be_processed_twice(own: Caller) -> None:
 
 
 def test_an_answer_may_come_late(own: Caller) -> None:
-    own.service.faults({"match": SUBMIT, "do": {"delay": 0.5}})
-    own.service.faults({"match": {**SUBMIT, "nth": 2}, "do": {"delay_before": 0.5}})
+    own.service.faults({"match": SUBMIT, "do": {"delay": 0.8}})
+    own.service.faults({"match": {**SUBMIT, "nth": 2}, "do": {"delay_before": 0.8}})
     with pytest.raises(httpx.ReadTimeout):
-        post(own, timeout=0.2)
+        post(own, timeout=0.5)
     assert len(own.service.jobs()) == 1
     with pytest.raises(httpx.ReadTimeout):
         post(own, timeout=0.2)
@@ -166,3 +166,13 @@ def test_an_order_that_means_nothing_is_refused(
 ) -> None:
     with pytest.raises(AssertionError, match="not a fault"):
         service.faults(fault)
+
+
+def test_nothing_outlives_a_reset(own: Caller) -> None:
+    own.service.faults({"match": SUBMIT, "do": {"delay_before": 0.3}})
+    with pytest.raises(httpx.ReadTimeout):
+        post(own, timeout=0.1)
+    own.service.reset()
+    time.sleep(0.4)
+    assert own.service.jobs() == own.service.requests() == own.service.faults() == []
+    assert own.service.settings()["job_seconds"] == 0.2

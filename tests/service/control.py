@@ -58,6 +58,7 @@ def control(service: Service, request: Request) -> Response:
         service.store.write("DELETE FROM jobs WHERE id = ?", request.json()["request_id"])
         return reply(200, {})
     if what == "POST /reset":
+        service.resets += 1
         service.store.empty()
         shutil.rmtree(service.folder / "files", ignore_errors=True)
         shutil.rmtree(service.folder / "parts", ignore_errors=True)

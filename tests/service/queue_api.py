@@ -58,7 +58,10 @@ def run(service: Service, request: Request) -> Response:
             raise ConnectionError
         with service.changed:
             service.changed.wait(0.1)
-        job = jobs.find(service, job["app"], job["id"]) or job
+        found = jobs.find(service, job["app"], job["id"])
+        if found is None:
+            raise ConnectionError
+        job = found
     return _result(job)
 
 

@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, request: Request, do: dict[str, Any], route: Route) -> Response:
         if do.get("drop_before"):
             raise Cut
-        time.sleep(do.get("delay_before", 0))
+        self._sleep(do.get("delay_before", 0))
         ordered = None
         if "status" in do:
             body = do.get("body", "")
@@ -143,10 +143,17 @@ class Handler(BaseHTTPRequestHandler):
             if do.get("repeat"):
                 answer = _guarded(route, request)
             ordered = ordered or answer
-        time.sleep(do.get("delay", 0))
+        self._sleep(do.get("delay", 0))
         if do.get("drop_after"):
             raise Cut
         return ordered
+
+    def _sleep(self, seconds: float) -> None:
+        service = cast(Server, self.server).service
+        resets = service.resets
+        time.sleep(seconds)
+        if service.resets != resets:
+            raise Cut
 
     def _send(self, answer: Response, do: dict[str, Any]) -> None:
         self.send_response_only(answer.status)
