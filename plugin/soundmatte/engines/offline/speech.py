@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundmatte.engines.offline import deepfilternet, dtln
+from soundmatte.engines.offline.agreement import Agreement
 from soundmatte.engines.offline.runtime import processors
 from soundmatte.engines.offline.survey import Group, Plan, Survey, finite
 from soundmatte.engines.offline.weights import locate
@@ -26,9 +27,6 @@ Samples = NDArray[np.float32]
 #: then heard the noise when the first word comes. 0.4 dB better, 1.1 dB for the worst tenth.
 WARM_UP_SECONDS = 2.0
 CHUNK_SECONDS = 12.0  # at a time: what one run of the nets takes
-#: DTLN's part of the mean of both nets. It hears nothing above 8 kHz; there, and where the
-#: resampling to 16 kHz begins to fall (above 7.3 kHz), DeepFilterNet3 decides alone.
-DTLN_PART = 0.5
 
 
 class _Resampler:
@@ -68,6 +66,7 @@ class _Voice:
         self._out = _Resampler(deepfilternet.RATE, rate, channels)
         self._mix_down = _Resampler(deepfilternet.RATE, dtln.RATE, 1)
         self._deep_down = _Resampler(deepfilternet.RATE, dtln.RATE, 1)
+        self._agreement = Agreement()
         self._change_up = _Resampler(dtln.RATE, deepfilternet.RATE, 1)
         # What one branch has ready before the other:
         self._second_wait = self._down_wait = self._change_wait = np.zeros(0, np.float32)
@@ -93,13 +92,19 @@ class _Voice:
         return np.concatenate([ready, self._second.finish()]) if last else ready
 
     def _blend(self, deep: Samples, second: Samples, last: bool) -> Samples:
-        """Move the mean of the channels half way towards DTLN, in the band that it hears."""
+        """Move the mean of the channels towards DTLN where both agree, in the band it hears.
+
+        It hears nothing above 8 kHz; there, and where the resampling to 16 kHz begins to fall
+        (above 7.3 kHz), DeepFilterNet3 decides alone.
+        """
         down = self._deep_down.push(deep.mean(axis=1), last)
         self._second_wait = np.concatenate([self._second_wait, second])
         self._down_wait = np.concatenate([self._down_wait, down])
         n = min(len(self._second_wait), len(self._down_wait))
-        change = DTLN_PART * (self._second_wait[:n] - self._down_wait[:n])
+        change = self._agreement.push(self._down_wait[:n], self._second_wait[:n])
         self._second_wait, self._down_wait = self._second_wait[n:], self._down_wait[n:]
+        if last:
+            change = np.concatenate([change, self._agreement.finish()])
         change = self._change_up.push(change, last)
         self._change_wait = np.concatenate([self._change_wait, change])
         self._deep_wait = np.concatenate([self._deep_wait, deep])
