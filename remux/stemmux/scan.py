@@ -63,6 +63,8 @@ def scan(container: av.container.InputContainer) -> Found:
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
     if video is not None and video.codec_context is not None:
         found.video = _first_picture(container, video, found.warnings)
+    elif video is not None:
+        found.warnings.append("The picture is of an unknown kind; the sound alone is used.")
     if video is not None:
         # Only then: a jump back in a sound file ends behind what its encoder put in front.
         _rewind(container)

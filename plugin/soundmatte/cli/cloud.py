@@ -116,10 +116,9 @@ def engine(words: Words) -> tuple[Engine, str]:
     chosen = words.engine or EngineWord(settings.engine.use)
     cloud = _merged(settings.cloud, words)
     if chosen is EngineWord.AUTO:
-        key = find()
         if cloud.server:
             return cloud_engine(cloud), f"Engine: cloud, at {cloud.server}."
-        if key is not None:
+        if (key := find()) is not None:
             return cloud_engine(cloud), f"Engine: cloud, with the key from {key.origin}."
         return options.offline_engine(), "Engine: offline; there is no API key and no server."
     if chosen is EngineWord.OFFLINE:

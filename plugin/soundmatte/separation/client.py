@@ -24,7 +24,7 @@ from soundmatte.separation.call import Call
 from soundmatte.separation.errors import NoKey
 from soundmatte.separation.keys import Key, find
 from soundmatte.separation.places import Places
-from soundmatte.separation.redact import Redactor
+from soundmatte.separation.redact import SHARED
 from soundmatte.separation.schema import AnyInput, QueueStatus, SeparationOutput, Ticket
 from soundmatte.separation.transport import Asynchronous, Blocking
 
@@ -137,10 +137,10 @@ class _Client:
                 "There is no API key.",
                 hint="Set FAL_KEY, or keep one with `soundmatte key set`.",
             )
-        self._header = found.header() if found is not None else None
+        self._key = found
         # The HTTP library logs whole addresses, and upload addresses hold a signature.
-        self._redactor = Redactor(found)
-        self._redactor.guard()
+        SHARED.know(found)
+        SHARED.guard()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.places.queue})"
@@ -173,7 +173,7 @@ class Client(_Client):
     ) -> None:
         """`key` beats the environment; `places` default to the cloud's, `transport` to httpx's."""
         super().__init__(places, key)
-        self._driver = Blocking(self._header, transport)
+        self._driver = Blocking(self._key, transport)
 
     def run(self, call: Call[T]) -> T:
         """Run a call of one's own."""
@@ -207,7 +207,7 @@ class AsyncClient(_Client):
     ) -> None:
         """As `Client`."""
         super().__init__(places, key)
-        self._driver = Asynchronous(self._header, transport)
+        self._driver = Asynchronous(self._key, transport)
 
     async def run(self, call: Call[T]) -> T:
         """Run a call of one's own."""

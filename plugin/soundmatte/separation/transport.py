@@ -20,6 +20,7 @@ import httpx
 from soundmatte import __version__
 from soundmatte.separation.call import Ask, Call, FilePart, Pause, Reply, Together
 from soundmatte.separation.errors import BadAnswer, ConnectionFailed, ConnectionLost
+from soundmatte.separation.keys import Key
 
 T = TypeVar("T")
 
@@ -29,10 +30,10 @@ _CONNECT_TIMEOUT = 20.0
 _CHECK = "Check the connection and the server's address."
 
 
-def _request(ask: Ask, authorization: str | None) -> dict[str, Any]:
+def _request(ask: Ask, key: Key | None) -> dict[str, Any]:
     headers = {"User-Agent": f"soundmatte/{__version__}", **ask.headers}
-    if ask.authorised and authorization:
-        headers["Authorization"] = authorization
+    if ask.authorised and key is not None:
+        headers["Authorization"] = key.header()
     if isinstance(ask.body, FilePart):
         headers["Content-Length"] = str(ask.body.length)
     request: dict[str, Any] = {"method": ask.method, "url": ask.url, "headers": headers}
@@ -129,10 +130,8 @@ def _wants_more(ask: Ask, line: str) -> bool:
 class Blocking:
     """Runs calls on the calling thread; `Together` on a few more."""
 
-    def __init__(
-        self, authorization: str | None, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self._authorization = authorization
+    def __init__(self, key: Key | None, transport: httpx.BaseTransport | None = None) -> None:
+        self._key = key
         self._client = httpx.Client(transport=transport, follow_redirects=False)
 
     def run(self, call: Call[T]) -> T:
@@ -156,7 +155,7 @@ class Blocking:
                 error = raised
 
     def _ask(self, ask: Ask) -> Reply:
-        request = _request(ask, self._authorization)
+        request = _request(ask, self._key)
         if isinstance(ask.body, FilePart):
             request["content"] = _pieces(ask)
         elif ask.body is not None:
@@ -193,10 +192,8 @@ class Blocking:
 class Asynchronous:
     """Runs the same calls on an event loop."""
 
-    def __init__(
-        self, authorization: str | None, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self._authorization = authorization
+    def __init__(self, key: Key | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._key = key
         self._client = httpx.AsyncClient(transport=transport, follow_redirects=False)
 
     async def run(self, call: Call[T]) -> T:
@@ -220,7 +217,7 @@ class Asynchronous:
                 error = raised
 
     async def _ask(self, ask: Ask) -> Reply:
-        request = _request(ask, self._authorization)
+        request = _request(ask, self._key)
         if isinstance(ask.body, FilePart):
             request["content"] = _pieces_async(ask)
         elif ask.body is not None:
