@@ -405,7 +405,6 @@ sys.exit(answer(work, "separate", as_json=False))
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no limit on the size of files")
 @pytest.mark.parametrize("share", [0.3, 1.2])
 def test_a_disk_that_fills_up_on_the_way_leaves_nothing(
     studio: Studio, tmp_path: Path, share: float
