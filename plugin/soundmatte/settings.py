@@ -125,12 +125,20 @@ def load() -> Loaded:
     try:
         return Loaded(Settings.model_validate(values), origins, file)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsRefused(
-            f"The setting {name} in {file} cannot be used: {first['msg'].lower()}.",
-            hint="`soundmatte config show` lists what can be set.",
-        ) from error
+        raise _refused(error.errors()[0], origins, file) from None
+
+
+def _refused(first: Any, origins: Mapping[str, str], file: Path) -> SettingsRefused:
+    """One sentence on the first thing that is wrong, and where it was said."""
+    name = ".".join(str(part) for part in first["loc"][:2])
+    where = origins.get(name, str(file))
+    known = ", ".join(origins)
+    if first["type"] == "extra_forbidden":
+        return SettingsRefused(f"{name} in {file} is no setting.", hint=f"Settings are {known}.")
+    return SettingsRefused(
+        f"The setting {name} cannot be used ({where}): {first['msg'].lower()}.",
+        hint="Correct it, or leave it out to have the default.",
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:

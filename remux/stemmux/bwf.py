@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from stemmux.errors import UnreadableMedia
+from stemmux.errors import OutputRefused, UnreadableMedia
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,6 +203,20 @@ class WaveWriter:
             self.close()
         else:
             self._file.close()
+
+
+@contextmanager
+def refused_samples(path: Path) -> Iterator[None]:
+    """Turn a failure of libsndfile to write `path` into `OutputRefused`; it says no more."""
+    import soundfile
+
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise OutputRefused(
+            f"Sound cannot be written in {path.parent}: is the disk full?",
+            hint="Make room, or name another folder with -o.",
+        ) from error
 
 
 def wave_format(path: Path) -> tuple[WaveFormat, int]:

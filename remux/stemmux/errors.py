@@ -8,7 +8,12 @@ from __future__ import annotations
 
 
 class StemmuxError(Exception):
-    """The root of every error that stemmux raises on purpose."""
+    """The root of every error that stemmux raises on purpose.
+
+    `exit_code` is the status that a command ends with.
+    """
+
+    exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -33,6 +38,8 @@ class NoPicture(MediaError):
 
 class TimeError(StemmuxError):
     """A time that cannot be read, or that lies outside the clip."""
+
+    exit_code = 2
 
 
 class ContainerRefused(StemmuxError):

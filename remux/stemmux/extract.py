@@ -251,9 +251,7 @@ def at_proxy_rate(
     )
 
 
-def _wave(
-    sound: graph.nodes.FilterableStream, path: Path, codec: str
-) -> graph.nodes.OutputStream:
+def _wave(sound: graph.nodes.FilterableStream, path: Path, codec: str) -> graph.nodes.OutputStream:
     import ffmpeg as graph
 
     return graph.output(sound, address(path), acodec=codec, format="wav", rf64="auto")

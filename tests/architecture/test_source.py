@@ -85,7 +85,10 @@ def test_moviepy_and_pydub_stay_in_the_report() -> None:
 
 def test_the_network_is_reached_for_in_one_place() -> None:
     assert importers("socket", "http", "requests", "ftplib", "aiohttp", "websockets") == set()
-    clients = {"plugin/soundmatte/separation/transport.py", "plugin/soundmatte/separation/client.py"}
+    clients = {
+        "plugin/soundmatte/separation/transport.py",
+        "plugin/soundmatte/separation/client.py",
+    }
     assert importers("httpx") <= clients
     texts = {name(path): path.read_text(encoding="utf-8") for path in MODULES}
     assert not [n for n, text in texts.items() if "urllib.request" in text or "urlopen" in text]

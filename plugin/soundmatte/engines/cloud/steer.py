@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stemmux.bwf import refused_samples
 from stemmux.errors import MediaError
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ def steer(mix: Path, target: Path, residual: Path, out: Path, progress: Progress
         before = np.zeros((_SIZE - _STEP, channels + 2))
         tail = np.zeros((_SIZE, channels))
         written = -(_SIZE - _STEP)
-        with soundfile.SoundFile(
-            str(out), "w", rate, channels, subtype="FLOAT", format="RF64"
-        ) as result:
+        with (
+            refused_samples(out),
+            soundfile.SoundFile(
+                str(out), "w", rate, channels, subtype="FLOAT", format="RF64"
+            ) as result,
+        ):
             while written < frames:
                 fresh = _next(whole, stems, channels)
                 block = np.concatenate([before, fresh])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soundmatte.engines.engine import Answer, Estimate, Material, Progress, Question
 from soundmatte.engines.offline import prompt
 from soundmatte.engines.offline.weights import available_models, locate
+from stemmux.bwf import refused_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from soundmatte.engines.offline.survey import Plan
 
 #: One more whenever the same mix and models begin to give another estimate.
-RECIPE = 1
+RECIPE = 2
 
 BLOCK_SECONDS = 4.0
 BLOCK_SAMPLES = 2**22  # of all channels together, at most
@@ -100,12 +101,14 @@ class OfflineEngine:
         Raises:
             EngineRefused: as `consider`.
             WeightsMissing, WeightsRefused, ExtraMissing: the nets cannot be opened.
+            OutputRefused: the disk is full.
         """
         answer = self.consider(question)
         path = folder / "estimate.wav"
         unfinished = folder / "estimate.part.wav"
         try:
-            self._work(material.mix, unfinished, progress)
+            with refused_samples(path):
+                self._work(material.mix, unfinished, progress)
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)

@@ -60,6 +60,8 @@ def open_net(model: bytes) -> Net:
     Raises:
         ExtraMissing: ONNX Runtime cannot be loaded on this computer.
     """
+    # Its published wheels report how they are used; nothing here reports anything.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except Exception as error:  # ImportError, but a library that does not fit raises others too
