@@ -152,7 +152,7 @@ def test_errors_are_sentences(tmp_path: Path, words: tuple[str, ...], kind: str)
 @pytest.mark.parametrize("end", ["soon", "99"])
 def test_times_outside_the_clip_are_errors(studio: Studio, tmp_path: Path, end: str) -> None:
     done = run("extract", studio.clip("mov").path, "-o", tmp_path, "--out", end, "--json")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["kind"] == "TimeError"
 
 

@@ -55,8 +55,10 @@ def test_ffmpeg_of_the_distribution(added: Path, tmp_path: Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     compare(added, out)
     shown = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,start_time,codec_name"]
-        + ["-of", "csv=p=0", str(added / "out.mov")],
+        [
+            *("ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries"),
+            *("stream=codec_type,start_time,codec_name", str(added / "out.mov")),
+        ],
         check=True,
         capture_output=True,
         text=True,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 
 from soundmatte.separation import call, queue
 
-SEED = random.randrange(1_000_000)
+#: The same in every process of a run, another in every run; printed by each test.
+SEED = int(os.environ.get("PYTEST_XDIST_TESTRUNUID", "") or secrets.token_hex(4), 16) % 1_000_000
 CELLS = list(itertools.product(matrix.REQUESTS, matrix.FAULTS))
 #: Where money is at stake, every cell is taken; of the others a sample.
 SAMPLE = [cell for cell in CELLS if cell[0] == "submit"]

@@ -107,8 +107,7 @@ class OfflineEngine:
         path = folder / "estimate.wav"
         unfinished = folder / "estimate.part.wav"
         try:
-            with refused_samples(path):
-                self._work(material.mix, unfinished, progress)
+            self._work(material.mix, unfinished, progress)
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -144,7 +143,8 @@ class OfflineEngine:
                 pieces = separator.stream(_blocks(source, tell), source.samplerate, plan, tell)
                 with contextlib.closing(pieces):
                     for piece in pieces:
-                        target.write(piece)
+                        with refused_samples(path):
+                            target.write(piece)
                         done += len(piece)
                         tell()
         progress(1.0)
