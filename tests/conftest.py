@@ -10,7 +10,7 @@ import pytest
 
 #: Fixtures and tables that several folders of tests share lie beside what they are about.
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("service", "separation")]
-from fixtures import _second_service, fresh_service, service  # noqa: E402, F401
+from fixtures import _second_service, fresh_service, noise_clip, service  # noqa: E402, F401
 
 
 @pytest.fixture(autouse=True)
