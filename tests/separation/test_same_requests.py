@@ -20,7 +20,7 @@ from soundmatte.separation.schema import SeparateInput, VisualSeparateInput
 #: Headers that say something to the service.
 MATTERING = ("authorization", "content-type")
 APPLICATION = "fal-ai/sam-audio/visual-separate"
-WEBHOOK = "http://127.0.0.1:9/hook?a=b&c=ä"
+WEBHOOK = "http://127.0.0.1:9/hook?a=b&c=%C3%A4"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_submit_status_result_and_cancel(
             pass
         handle.status(with_logs=True)
         handle.get()
-        with pytest.raises(Exception, match="400|ALREADY"):
+        with pytest.raises(Exception, match=r"400|ALREADY"):
             handle.cancel()
         theirs = asked(fresh_service)
 

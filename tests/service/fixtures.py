@@ -133,7 +133,8 @@ def _served(folder: Path) -> Iterator[SeparationService]:
         yield service
     finally:
         service.kill()
-    assert service.complaints() == ""
+    complaints = service.complaints()
+    assert complaints == ""
 
 
 @pytest.fixture(scope="session")
