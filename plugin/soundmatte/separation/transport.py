@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -23,8 +23,9 @@ from soundmatte.separation.errors import BadAnswer, ConnectionFailed, Connection
 from soundmatte.separation.keys import Key
 
 T = TypeVar("T")
+Step = Ask | Pause | Together
 
-#: Bytes read and sent at a time.
+#: Bytes of a file that are sent at a time.
 _PIECE = 256 * 1024
 _CONNECT_TIMEOUT = 20.0
 _CHECK = "Check the connection and the server's address."
@@ -127,6 +128,28 @@ def _wants_more(ask: Ask, line: str) -> bool:
     return ask.each_line is None or ask.each_line(line)
 
 
+class _Conversation(Generic[T]):
+    """A call on its way: takes what became of a step, gives the next one, None at the end."""
+
+    result: T
+
+    def __init__(self, call: Call[T]) -> None:
+        self._call = call
+
+    def go_on(self, answer: Any) -> Step | None:
+        return self._next(lambda: self._call.send(answer))
+
+    def fail(self, error: BaseException) -> Step | None:
+        return self._next(lambda: self._call.throw(error))
+
+    def _next(self, turn: Callable[[], Step]) -> Step | None:
+        try:
+            return turn()
+        except StopIteration as end:
+            self.result = end.value
+            return None
+
+
 class Blocking:
     """Runs calls on the calling thread; `Together` on a few more."""
 
@@ -136,23 +159,23 @@ class Blocking:
 
     def run(self, call: Call[T]) -> T:
         """Run a call to its end."""
-        answer: Any = None
-        error: BaseException | None = None
-        while True:
+        talk = _Conversation(call)
+        step = talk.go_on(None)
+        while step is not None:
             try:
-                step = call.throw(error) if error is not None else call.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            answer, error = None, None
-            try:
-                if isinstance(step, Ask):
-                    answer = self._ask(step)
-                elif isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                else:
-                    answer = self._together(step)
-            except BaseException as raised:
-                error = raised
+                answer = self._do(step)
+            except BaseException as error:
+                step = talk.fail(error)
+            else:
+                step = talk.go_on(answer)
+        return talk.result
+
+    def _do(self, step: Step) -> Any:
+        if isinstance(step, Ask):
+            return self._ask(step)
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        return self._together(step)
 
     def _ask(self, ask: Ask) -> Reply:
         request = _request(ask, self._key)
@@ -168,7 +191,7 @@ class Blocking:
                         if not _wants_more(ask, line):
                             break
                 else:
-                    for piece in response.iter_bytes(_PIECE):
+                    for piece in response.iter_bytes():
                         store.take(piece)
             finally:
                 body = store.close()
@@ -198,23 +221,23 @@ class Asynchronous:
 
     async def run(self, call: Call[T]) -> T:
         """Run a call to its end."""
-        answer: Any = None
-        error: BaseException | None = None
-        while True:
+        talk = _Conversation(call)
+        step = talk.go_on(None)
+        while step is not None:
             try:
-                step = call.throw(error) if error is not None else call.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            answer, error = None, None
-            try:
-                if isinstance(step, Ask):
-                    answer = await self._ask(step)
-                elif isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                else:
-                    answer = await self._together(step)
-            except BaseException as raised:
-                error = raised
+                answer = await self._do(step)
+            except BaseException as error:
+                step = talk.fail(error)
+            else:
+                step = talk.go_on(answer)
+        return talk.result
+
+    async def _do(self, step: Step) -> Any:
+        if isinstance(step, Ask):
+            return await self._ask(step)
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        return await self._together(step)
 
     async def _ask(self, ask: Ask) -> Reply:
         request = _request(ask, self._key)
@@ -231,7 +254,7 @@ class Asynchronous:
                             if not _wants_more(ask, line):
                                 break
                     else:
-                        async for piece in response.aiter_bytes(_PIECE):
+                        async for piece in response.aiter_bytes():
                             store.take(piece)
                 finally:
                     body = store.close()
