@@ -27,7 +27,7 @@ from stemmux.errors import UnreadableMedia
 MULTIPART_FROM = 90 * 1024 * 1024
 PART = 10 * 1024 * 1024
 #: Parts on their way at the same time.
-AT_ONCE = 4
+AT_ONCE = 8
 #: A file of up to this size may travel inside the request as a data URI (bytes): base64 makes it
 #: a third longer, and the service's typed inputs stop at 10 MiB of text.
 LARGEST_DATA_URI = 7 * 1024 * 1024

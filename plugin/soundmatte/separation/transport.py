@@ -26,7 +26,7 @@ T = TypeVar("T")
 Step = Ask | Pause | Together
 
 #: Bytes of a file that are sent at a time.
-_PIECE = 256 * 1024
+_PIECE = 1024 * 1024
 _CONNECT_TIMEOUT = 20.0
 _CHECK = "Check the connection and the server's address."
 
