@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from receiver import Receiver
+from typer.testing import CliRunner
 
+from soundmatte.cli import app
 from soundmatte.separation import storage
 from soundmatte.separation.client import AsyncClient, Client
 from soundmatte.separation.errors import (
@@ -233,11 +232,10 @@ def test_a_webhook_is_delivered_and_verified(fresh_service: Any, noise_clip: Pat
 
 def test_the_bare_api_on_the_command_line(fresh_service: Any, noise_clip: Path) -> None:
     def say(*words: str) -> Any:
-        start = "import sys; from soundmatte.cli import main; main()"
-        command = [sys.executable, "-c", start, "api", *words, "--server", fresh_service.base]
-        environment = {**os.environ, "FAL_KEY": fresh_service.key}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        environment = {"FAL_KEY": fresh_service.key}
+        command = ["api", *words, "--server", fresh_service.base]
+        done = CliRunner().invoke(app, command, env=environment, catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
         text = done.stdout.strip()
         return json.loads(text) if text.startswith("{") else text
 

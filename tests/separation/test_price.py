@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -77,3 +81,16 @@ def test_more_never_costs_less(one: Fraction, other: Fraction, candidates: int) 
     assert estimate(shorter, candidates).usd <= estimate(longer, candidates).usd
     assert estimate(shorter, candidates).usd < estimate(shorter, candidates + 1).usd
     assert isinstance(estimate(longer, candidates).usd, Decimal)
+
+
+def test_the_command_names_the_price_of_a_range(noise_clip: Path) -> None:
+    def say(*words: str) -> dict[str, float]:
+        code = "import sys; from soundmatte.cli import main; main()"
+        command = [sys.executable, "-c", code, "estimate", str(noise_clip), "--json", *words]
+        made = subprocess.run(command, capture_output=True, check=True, text=True)
+        return dict(json.loads(made.stdout))
+
+    assert say()["usd"] == 0.05
+    ranged = say("--out", "0.2", "--candidates", "3")
+    assert ranged["usd"] == 0.10
+    assert ranged["duration"] == pytest.approx(0.2, abs=0.05)

@@ -1,4 +1,4 @@
-"""The `soundmatte` command: separate, preview, demo, jobs, key, api, models,
+"""The `soundmatte` command: separate, preview, estimate, demo, jobs, key, api, models,
 config.
 
 Commands read words, call one function and print what it returned. Nothing may import this
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from soundmatte import __version__
-from soundmatte.cli import api, cloud, config, demo, jobs, key, models, preview, separate
+from soundmatte.cli import api, cloud, config, demo, estimate, jobs, key, models, preview, separate
 from stemmux.console import answer
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ def _every_command(
 
 app.command()(separate.separate)
 app.command()(preview.preview)
+app.command()(estimate.estimate)
 app.command()(demo.demo)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(key.commands(cloud.check_key), name="key")
