@@ -34,7 +34,7 @@ def ring(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 def run(
-    *words: str, typed: str | None = None, app: typer.Typer = command.app
+    *words: str, typed: str | None = None, app: typer.Typer = command.commands()
 ) -> tuple[str, SoundmatteError | None]:
     """What a command said, on both outputs, and the error that it ended with."""
     done = CliRunner().invoke(app, list(words), input=typed)

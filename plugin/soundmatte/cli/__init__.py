@@ -1,36 +1,82 @@
-"""The `soundmatte` command: separate, preview, estimate, demo, jobs, key, api, models,
-config.
+"""The `soundmatte` command: separate, preview, estimate, demo, jobs, key, api, models, config.
 
 Commands read words, call one function and print what it returned. Nothing may import this
-package, and it imports nothing heavy before a command runs, so that `--help` is immediate.
+package, and only the module of the command that runs is loaded, so that `--help` is immediate.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from soundmatte import __version__
-from soundmatte.cli import api, cloud, config, demo, estimate, jobs, key, models, preview, separate
 from stemmux.console import answer
 
-app = typer.Typer(
-    name="soundmatte",
-    help="Point at something on screen; get its sound on one track and the rest on another.",
-    epilog="Try `soundmatte demo` first. Exit status: 0 done, 1 failed, 2 wrong usage, "
-    "4 refused by the engine before any work, 130 cancelled.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+if TYPE_CHECKING:
+    app: typer.Typer
+
+#: Each command's own sentence; its module, `soundmatte.cli.NAME`, has the rest.
+COMMANDS = {
+    "separate": "Separate a clip's sound into target and residual.",
+    "preview": "Show a matte over the picture.",
+    "estimate": "Name the price of separating a clip in the cloud.",
+    "demo": "Make a small clip, separate it offline, show what came of it.",
+    "jobs": "Jobs of the cloud engine: what was sent, what is undecided.",
+    "key": "Keep, try or remove the API key.",
+    "api": "The bare API: upload, submit, status, result, cancel.",
+    "models": "The offline engine's models.",
+    "config": "The settings.",
+}
 
 
 def main() -> None:
     """Entry point of the console script."""
-    as_json = "--json" in sys.argv
-    sys.exit(answer(lambda: app(prog_name="soundmatte"), "soundmatte", as_json=as_json))
+    words = sys.argv[1:]
+    # A shell that completes words asks for every option of every command.
+    completing = "_SOUNDMATTE_COMPLETE" in os.environ
+    program = built(COMMANDS if completing else words[:1])
+    sys.exit(
+        answer(lambda: program(prog_name="soundmatte"), "soundmatte", as_json="--json" in words)
+    )
+
+
+def built(wanted: Any) -> typer.Typer:
+    """The program with the `wanted` commands; of the others only the name and the sentence."""
+    program = typer.Typer(
+        name="soundmatte",
+        help="Point at something on screen; get its sound on one track and the rest on another.",
+        epilog="Try `soundmatte demo` first. Exit status: 0 done, 1 failed, 2 wrong usage, "
+        "4 refused by the engine before any work, 130 cancelled.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    program.callback()(_every_command)
+    for name, sentence in COMMANDS.items():
+        if name not in wanted:
+            program.command(name, help=sentence)(_elsewhere)
+            continue
+        module = import_module(f"soundmatte.cli.{name}")
+        if hasattr(module, "app"):
+            program.add_typer(module.app, name=name)
+        else:
+            program.command(name)(getattr(module, name))
+    return program
+
+
+def __getattr__(name: str) -> Any:
+    """`app`: the whole program."""
+    if name == "app":
+        return built(COMMANDS)
+    raise AttributeError(name)
+
+
+def _elsewhere() -> None:
+    """Stands for a command that is listed and not run."""
 
 
 def _version(wanted: bool) -> None:
@@ -39,21 +85,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _every_command(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
     ] = False,
 ) -> None:
-    """See `app`."""
-
-
-app.command()(separate.separate)
-app.command()(preview.preview)
-app.command()(estimate.estimate)
-app.command()(demo.demo)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(key.commands(cloud.check_key), name="key")
-app.add_typer(api.app, name="api")
-app.add_typer(models.app, name="models")
-app.add_typer(config.app, name="config")
+    """See `built`."""

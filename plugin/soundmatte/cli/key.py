@@ -98,4 +98,10 @@ def _say_what_goes_before() -> None:
         typer.echo(f"The environment's {name} goes before the keyring.", err=True)
 
 
-app = commands()
+def _ask(key: Key) -> None:
+    from soundmatte.cli.cloud import check_key
+
+    check_key(key)
+
+
+app = commands(_ask)
