@@ -34,10 +34,10 @@ def ring(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 def run(
-    *words: str, typed: str | None = None, app: typer.Typer = command.commands()
+    *words: str, typed: str | None = None, app: typer.Typer | None = None
 ) -> tuple[str, SoundmatteError | None]:
     """What a command said, on both outputs, and the error that it ended with."""
-    done = CliRunner().invoke(app, list(words), input=typed)
+    done = CliRunner().invoke(app or command.commands(), list(words), input=typed)
     if done.exception is None or isinstance(done.exception, SystemExit):
         assert done.exit_code == 0, done.output
         return done.output, None
