@@ -2,7 +2,7 @@
 
 24-bit integers or 32-bit floats, a `bext` chunk that says where on the clock the first sample
 lies (EBU Tech 3285), RF64 above 4 GB (EBU Tech 3306). Samples are whole steps of a grid; see
-`stemmux.conform`. This module must not know what a stem is.
+`stemmux.grid`. This module must not know what a stem is.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import soundfile
 from tests.media.hostile import DAMAGED, DOUBTFUL, NAMES, ODD, PLAYLISTS, Trap
 from tests.media.making import Studio, ffmpeg, noise
 
-from stemmux.conform import settle
+from stemmux.grid import settle
 from stemmux.errors import StemmuxError, UnreadableMedia
 from stemmux.extract import Cut, extract
 from stemmux.ffmpeg import find

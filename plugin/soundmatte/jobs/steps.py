@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stemmux.bwf import Origination
-    from stemmux.conform import Mix
+    from stemmux.grid import Mix
     from stemmux.ffmpeg import Progress
     from stemmux.mux import Stem
     from stemmux.probe import Media
@@ -127,7 +127,7 @@ def exists(path: Path) -> OutputExists:
 
 def extract(work: Work, progress: Progress) -> Work:
     """Cut the range's sound out of the clip and put it on its grid: from here on, the mix."""
-    from stemmux.conform import settle
+    from stemmux.grid import settle
     from stemmux.extract import Cut
     from stemmux.extract import extract as cut
 
@@ -194,7 +194,7 @@ def separate(work: Work, progress: Progress) -> Work:
 
 def conform(work: Work, progress: Progress) -> Work:
     """Make the two stems, which add up to the mix exactly, and measure that they do."""
-    from stemmux.conform import split
+    from stemmux.grid import split
     from stemmux.measure import null_db
 
     mix, estimate = _mix(work), work.estimate

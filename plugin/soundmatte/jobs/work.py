@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from soundmatte.documents import Placement, Selection, Separation
 from soundmatte.engines.engine import Answer, Engine, Estimate, Question, Sounding
-from stemmux.conform import Mix, Split
+from stemmux.grid import Mix, Split
 from stemmux.mux import Muxed
 from stemmux.probe import Media
 from stemmux.timebase import Span, Timecode, nearest, sample_at

@@ -103,7 +103,7 @@ class CloudEngine:
             SubmitUncertain: an earlier or this job may exist; a person must decide.
             SeparationError: by what stopped it.
         """
-        from soundmatte.engines.cloud.steer import steer
+        from stemmux.steer import steer
 
         self.consider(question)
         ledger = self._open_ledger()

@@ -16,7 +16,7 @@ from tests.media.making import Sound, Studio, ffmpeg, noise
 
 from stemmux import bwf
 from stemmux.bwf import BLOCK, Origination, WaveFormat, WaveWriter, float_blocks, step_blocks
-from stemmux.conform import LOUDEST, Grid, Mix, Split, settle, split
+from stemmux.grid import LOUDEST, Grid, Mix, Split, settle, split
 from stemmux.errors import MediaError
 from stemmux.extract import Cut, extract
 from stemmux.measure import null_db

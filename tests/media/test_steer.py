@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundmatte.engines.cloud.steer import steer
+from stemmux.steer import steer
 from stemmux.errors import MediaError
 from stemmux.measure import offset, si_sdr_db
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from soundmatte.engines.engine import Progress
+    from stemmux.ffmpeg import Progress
 
 #: Length and step of a spectrum, in samples of the mix (85 ms at 48 kHz, three quarters overlap).
 _SIZE, _STEP = 4096, 1024
