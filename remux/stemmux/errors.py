@@ -46,6 +46,13 @@ class ContainerRefused(StemmuxError):
     """The container cannot carry what it was asked to carry."""
 
 
+class NotAppendable(StemmuxError):
+    """Nothing can be added at the end of this file as it lies there."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "A remux may still do it.")
+
+
 class VerificationFailed(StemmuxError):
     """What was written is not what was meant; it has been removed again."""
 
