@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stemmux.ffmpeg import Progress
 
 _BLOCK = 4 << 20
-#: Where a track's header keeps its flags, in bytes from the start of the atom; one bit is "enabled".
+#: Where a track's header keeps its flags, in bytes from its start; one bit is "enabled".
 _FLAGS_AT = 11
 _ENABLED = 1
 
@@ -34,7 +34,7 @@ def check_kept(clip: Path, written: Path, *, progress: Progress | None = None) -
         VerificationFailed: anything else does.
     """
     try:
-        with clip.open("rb", buffering=0) as before, written.open("rb", buffering=0) as after:
+        with clip.open("rb") as before, written.open("rb") as after:
             sizes = [file.seek(0, os.SEEK_END) for file in (before, after)]
             old = list(top_level(before, sizes[0]))
             new = list(top_level(after, sizes[1]))

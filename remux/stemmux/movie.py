@@ -113,7 +113,7 @@ class Movie:
         begin, end = _inside(self.index)
         if end - begin + sum(map(len, traks)) > _LARGEST_INDEX:
             raise NotAppendable("The index of the file would grow too large.")
-        return atom(b"moov", index[begin:behind], *traks, index[behind:end])
+        return atom(b"moov", bytes(index[begin:behind]), *traks, bytes(index[behind:end]))
 
     def _switch(self, index: bytearray, enabled: bool) -> None:
         for track in self.tracks:
