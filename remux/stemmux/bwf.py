@@ -1,12 +1,13 @@
 """Broadcast WAV: stems as editors want them, written block by block and read back the same way.
 
-24-bit integers or 32-bit floats, a `bext` chunk that says where on the clock the first sample
-lies (EBU Tech 3285), RF64 above 4 GB (EBU Tech 3306). Samples are whole steps of a grid; see
+16- or 24-bit integers or 32-bit floats, with `bext` and `iXML` chunks where an origin is given
+(`stemmux.origination`), RF64 above 4 GB (EBU Tech 3306). Samples are whole steps of a grid; see
 `stemmux.grid`. This module must not know what a stem is.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from stemmux.errors import OutputRefused, UnreadableMedia
+from stemmux.origination import Origination as Origination
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Encoding = Literal["s24", "f32"]
+#: How samples are stored: integers of 16 or 24 bits, or floats of 32.
+Encoding = Literal["s16", "s24", "f32"]
 
+#: Bits of one sample.
+BITS: dict[Encoding, int] = {"s16": 16, "s24": 24, "f32": 32}
+#: How the samples of other files are best kept: without loss, but for 32 and 64 bits, which become
+#: floats and so lose nothing that can be heard.
+_KEPT_AS: dict[str, Encoding] = {
+    **dict.fromkeys(("PCM_U8", "PCM_S8", "PCM_16", "ULAW", "ALAW"), "s16"),
+    "PCM_24": "s24",
+}
 #: Frames read or written at a time.
 BLOCK = 1 << 16
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -49,12 +60,12 @@ class WaveFormat:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
-        return self.channels * (3 if self.encoding == "s24" else 4)
+        return self.channels * BITS[self.encoding] // 8
 
     def chunk(self) -> bytes:
         """The `fmt ` chunk: plain for mono and stereo, which every reader takes."""
-        bits = 24 if self.encoding == "s24" else 32
-        tag = _PCM if self.encoding == "s24" else _FLOAT
+        bits = BITS[self.encoding]
+        tag = _FLOAT if self.encoding == "f32" else _PCM
         plain = self.channels <= 2
         body = struct.pack(
             "<HHIIHH",
@@ -77,39 +88,6 @@ class WaveFormat:
         return sum(bits) if in_order else 0
 
 
-@dataclass(frozen=True)
-class Origination:
-    """What the `bext` chunk says.
-
-    Attributes:
-        time_reference: samples from midnight to the first sample.
-        date, time: `YYYY-MM-DD` and `HH:MM:SS` of the recording. Taken from the clip, never from
-            the clock, so that the same work gives the same bytes.
-    """
-
-    description: str = ""
-    time_reference: int = 0
-    date: str = ""
-    time: str = ""
-
-    def chunk(self) -> bytes:
-        """Version 1 of the chunk, without coding history."""
-        body = (
-            _text(self.description, 256)
-            + _text("Soundmatte", 32)
-            + _text("", 32)
-            + _text(self.date, 10)
-            + _text(self.time, 8)
-            + struct.pack("<QH", max(0, self.time_reference), 1)
-            + bytes(64 + 190)
-        )
-        return _chunk(b"bext", body)
-
-
-def _text(value: str, size: int) -> bytes:
-    return value.encode("ascii", "replace")[:size].ljust(size, b"\0")
-
-
 def _chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + (b"\0" if len(body) % 2 else b"")
 
@@ -128,7 +106,8 @@ class WaveWriter:
         # The JUNK chunk becomes `ds64` if the file outgrows 4 GB.
         chunks = _chunk(b"JUNK", bytes(28))
         if origination is not None:
-            chunks += origination.chunk()
+            chunks += _chunk(b"bext", origination.bext())
+            chunks += _chunk(b"iXML", self._ixml(origination))
         chunks += form.chunk()
         if form.encoding == "f32":
             self._fact = 12 + len(chunks) + 8
@@ -137,43 +116,64 @@ class WaveWriter:
         self._file = path.open("wb")
         self._file.write(b"RIFF\0\0\0\0WAVE" + chunks + b"data\0\0\0\0")
 
+    def _ixml(self, origination: Origination) -> bytes:
+        form = self.form
+        known = len(form.speakers) == form.channels
+        speakers = form.speakers if known else ("NONE",) * form.channels
+        return origination.ixml(form.rate, BITS[form.encoding], speakers)
+
     def write(self, steps: NDArray[np.int32], step: float = 2.0**-23) -> None:
         """Append samples `[frames, channels]`, given in whole steps.
 
         Args:
-            steps: for 24 bit the integers themselves; for float the multiples of `step`.
+            steps: for 16 and 24 bit the integers themselves; for float the multiples of `step`.
             step: size of a step as a share of full scale (float only).
         """
         import numpy as np
 
-        if self.form.encoding == "s24":
+        if self.form.encoding == "f32":
+            self.write_floats(steps * np.float64(step))
+            return
+        if self.form.encoding == "s16":
+            data = steps.astype("<i2").tobytes()
+        else:
             wide = np.ascontiguousarray(steps, dtype="<i4").view(np.uint8)
             data = wide.reshape(-1, 4)[:, :3].tobytes()
-        else:
-            data = (steps * np.float64(step)).astype("<f4").tobytes()
         self._file.write(data)
         self.frames += len(steps)
 
+    def write_floats(self, samples: NDArray[np.floating]) -> None:
+        """Append samples `[frames, channels]` to a file of floats, as they are."""
+        assert self.form.encoding == "f32"
+        self._file.write(samples.astype("<f4").tobytes())
+        self.frames += len(samples)
+
+    def write_silence(self, frames: int) -> None:
+        """Append zeros; where the file system has sparse files, they take no room."""
+        self._file.seek(frames * self.form.frame_bytes, os.SEEK_CUR)
+        self.frames += frames
+
     def append(self, path: Path) -> None:
-        """Append another file of the same format, sample for sample."""
-        import numpy as np
+        """Append another file of the same rate, channels and encoding, sample for sample."""
         import soundfile
 
-        integers = self.form.encoding == "s24"
+        if self.form.encoding == "f32":
+            for block in float_blocks(path):
+                self.write_floats(block)
+            return
+        unused = 32 - BITS[self.form.encoding]
         with soundfile.SoundFile(str(path)) as file:
-            while len(block := file.read(BLOCK, "int32" if integers else "float32", True)):
-                if integers:
-                    self.write(block >> 8)
-                else:
-                    self._file.write(np.ascontiguousarray(block, "<f4").tobytes())
-                    self.frames += len(block)
+            while len(steps := file.read(BLOCK, "int32", True)):
+                # libsndfile left-aligns every integer width in 32 bits.
+                self.write(steps >> unused)
 
     def close(self) -> None:
         """Fill in the sizes and close the file."""
         size = self.frames * self.form.frame_bytes
         if size % 2:
             self._file.write(b"\0")
-        total = self._file.tell() - 8
+        # Silence at the end was only skipped so far.
+        total = self._file.truncate() - 8
         if total <= _SIZE_LIMIT:
             self._patch(4, struct.pack("<I", total))
             self._patch(self._data + 4, struct.pack("<I", size))
@@ -220,7 +220,9 @@ def refused_samples(path: Path) -> Iterator[None]:
 
 
 def wave_format(path: Path) -> tuple[WaveFormat, int]:
-    """Format and number of frames of a WAV file of ours.
+    """Rate, channels and number of frames of a WAV file, and how its samples are best kept.
+
+    Whatever the file's own width, the encoding is one of ours; see `_KEPT_AS`.
 
     Raises:
         UnreadableMedia: it cannot be read as a WAV file.
@@ -233,7 +235,7 @@ def wave_format(path: Path) -> tuple[WaveFormat, int]:
         raise UnreadableMedia(
             f"{path.name} cannot be read as WAV.", hint="Is it there, and is it a WAV file?"
         ) from error
-    encoding: Encoding = "s24" if info.subtype.startswith("PCM") else "f32"
+    encoding = _KEPT_AS.get(info.subtype, "f32")
     return WaveFormat(info.samplerate, info.channels, encoding), info.frames
 
 
@@ -259,12 +261,11 @@ def step_blocks(path: Path, step: float = 2.0**-23) -> Iterator[NDArray[np.int32
     import numpy as np
     import soundfile
 
+    unused = 32 - BITS[wave_format(path)[0].encoding]
     with soundfile.SoundFile(str(path)) as file:
-        integers = file.subtype.startswith("PCM")
         while True:
-            if integers:
-                # libsndfile left-aligns every integer width in 32 bits.
-                block = file.read(BLOCK, dtype="int32", always_2d=True) >> 8
+            if unused:
+                block = file.read(BLOCK, dtype="int32", always_2d=True) >> unused
             else:
                 samples = file.read(BLOCK, dtype="float32", always_2d=True)
                 block = np.rint(samples.astype(np.float64) / step).astype(np.int32)
