@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import math
-import struct
 from pathlib import Path
+from typing import Literal
 
-import av
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.media.making import Sound, Studio, ffmpeg, noise
 
-from stemmux import bwf
-from stemmux.bwf import BLOCK, Origination, WaveFormat, WaveWriter, float_blocks, step_blocks
-from stemmux.grid import LOUDEST, Grid, Mix, Split, settle, split
+from stemmux.bwf import BITS, BLOCK, Encoding, Origination, step_blocks
 from stemmux.errors import MediaError
 from stemmux.extract import Cut, extract
+from stemmux.grid import LOUDEST, Mix, Split, pair, settle, split
 from stemmux.measure import null_db
 from stemmux.probe import probe
 
 STEP = 2.0**-23
-FRAMES = 30_000
+FRAMES = 8_000
+SUBTYPES = {"s16": "PCM_16", "s24": "PCM_24", "f32": "FLOAT"}
+
+Wanted = Encoding | Literal["auto"]
 
 
-def settled(folder: Path, samples: Sound, rate: int = 48000) -> Mix:
+def settled(folder: Path, samples: Sound, rate: int = 48000, encoding: Wanted = "auto") -> Mix:
     soundfile.write(folder / "raw.wav", samples, rate, subtype="FLOAT")
-    return settle(folder / "raw.wav", folder / "mix.wav")
+    return settle(folder / "raw.wav", folder / "mix.wav", encoding=encoding)
+
+
+PARTS = ["target", "residual"]
 
 
 def parted(folder: Path, mix: Mix, estimate: Sound, of: str = "target") -> Split:
     soundfile.write(folder / "estimate.wav", estimate, mix.form.rate, subtype="FLOAT")
     files = folder / "target.wav", folder / "residual.wav"
-    assert of in ("target", "residual")
+    assert of in PARTS
     return split(mix, folder / "estimate.wav", of, *files)  # type: ignore[arg-type]
 
 
@@ -53,30 +57,36 @@ def assert_null(mix: Mix, stems: Split) -> None:
     assert null_db(mix.path, [stems.target, stems.residual]) == -math.inf
 
 
-@pytest.mark.parametrize("of", ["target", "residual"])
+@pytest.mark.parametrize("of", PARTS)
+@pytest.mark.parametrize("encoding", ["auto", "s16", "s24", "f32"])
 @pytest.mark.parametrize(
     ("bits", "channels", "rate"),
-    [(16, 1, 44100), (16, 2, 48000), (24, 2, 96000), (24, 6, 48000), (16, 6, 44100)],
+    [(16, 1, 44100), (16, 2, 48000), (24, 2, 96000), (24, 6, 48000), (16, 8, 192000)],
 )
 def test_the_stems_sum_to_the_mix(
-    tmp_path: Path, bits: int, channels: int, rate: int, of: str
+    tmp_path: Path, bits: int, channels: int, rate: int, encoding: Wanted, of: str
 ) -> None:
     samples = noise(1, FRAMES, channels, rate=rate, bits=bits)
-    mix = settled(tmp_path, samples, rate)
-    assert mix.grid == Grid("s24", -23)
-    assert np.array_equal(whole_steps(mix.path, STEP), np.rint(samples / STEP))
+    mix = settled(tmp_path, samples, rate, encoding)
+    assert mix.grid.encoding == ("s24" if encoding == "auto" else encoding)
+    step = mix.grid.step
+    assert step == (2.0**-15 if encoding == "s16" else STEP)
+    assert np.array_equal(whole_steps(mix.path, step), np.rint(samples / step))
+    coarse = encoding == "s16" and bits == 24
+    assert any("without dither" in note for note in mix.notes) is coarse
     estimate = 0.7 * samples + 0.1 * noise(2, FRAMES, channels)
     stems = parted(tmp_path, mix, estimate, of)
     assert_null(mix, stems)
-    assert stems.moved == 0
+    assert (stems.moved, stems.clipped) == (0, 0)
     chosen = stems.target if of == "target" else stems.residual
-    assert np.abs(whole_steps(chosen, STEP) * STEP - estimate).max() <= STEP
+    assert np.abs(whole_steps(chosen, step) * step - estimate).max() <= step
     for path in (stems.target, stems.residual):
         info = soundfile.info(path)
-        assert (info.samplerate, info.channels, info.subtype) == (rate, channels, "PCM_24")
+        form = (info.samplerate, info.channels, info.subtype)
+        assert form == (rate, channels, SUBTYPES[mix.grid.encoding])
 
 
-@pytest.mark.parametrize("of", ["target", "residual"])
+@pytest.mark.parametrize("of", PARTS)
 def test_full_scale_in_opposition_still_sums(tmp_path: Path, of: str) -> None:
     """The mix minus the estimate would need twice the range; the estimate gives way."""
     signs = np.random.default_rng(1).choice([-1.0, 1.0], (FRAMES, 2))
@@ -85,28 +95,98 @@ def test_full_scale_in_opposition_still_sums(tmp_path: Path, of: str) -> None:
     stems = parted(tmp_path, mix, -signs, of)
     assert_null(mix, stems)
     assert stems.moved > 0.9 * signs.size
+    assert stems.clipped == np.count_nonzero(signs < 0)
+
+
+WILD = [0.0, -0.0, 1.0, -1.0, 2.0, 256.0, 1e38, 1e-40, math.nan, math.inf, -math.inf]
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(
-        st.tuples(st.floats(-4, 4, width=32), st.floats(-300, 300, width=32)),
-        min_size=1,
-        max_size=40,
-    )
+    st.sampled_from(["auto", "s16", "s24", "f32"]),
+    st.integers(1, 8),
+    st.sampled_from([8000, 44100, 48000, 192000]),
+    st.sampled_from([1e-30, 1e-6, 0.3, 1.0]),
+    st.booleans(),
+    st.data(),
 )
-@example([(1.0, 0.0)])
-@example([(-1.0, 1.0), (1 - STEP, -1.0)])
-@example([(2.0, -2.0), (-2.0, 2.0)])
-@example([(4.0, -300.0)])
-def test_any_samples_sum(tmp_path: Path, pairs: list[tuple[float, float]]) -> None:
-    samples = np.array(pairs)
-    mix = settled(tmp_path, samples[:, :1])
-    assert_null(mix, parted(tmp_path, mix, samples[:, 1:]))
-    error = np.abs(whole_steps(mix.path, mix.grid.step)[:, 0] * mix.grid.step - samples[:, 0])
-    assert error.max() <= mix.grid.step / 2 + STEP / 2
+def test_any_samples_sum(
+    tmp_path: Path,
+    encoding: Wanted,
+    channels: int,
+    rate: int,
+    loud: float,
+    beyond: bool,
+    data: st.DataObject,
+) -> None:
+    """Any mix; an estimate as loud, or hundreds of times louder, or not even numbers."""
+    if beyond and encoding in ("auto", "f32"):
+        loud *= 256
+    estimates = st.floats(-loud, loud) | st.floats(-300, 300) | st.sampled_from(WILD)
+    frames = data.draw(st.integers(1, 6))
+    size = frames * channels
+    drawn = [
+        np.array(data.draw(st.lists(kind, min_size=size, max_size=size)), np.float32)
+        for kind in (st.floats(-loud, loud), estimates)
+    ]
+    samples, estimate = (part.reshape(frames, channels).astype(np.float64) for part in drawn)
+    mix = settled(tmp_path, samples, rate, encoding)
+    assert_null(mix, parted(tmp_path, mix, estimate, data.draw(st.sampled_from(PARTS))))
+    step = mix.grid.step
+    error = np.abs(whole_steps(mix.path, step) * step - samples)
+    # Full scale itself is a whole step above the highest integer.
+    assert error[samples <= 1 - step].max(initial=0) <= step / 2
+    assert error.max() <= step
+
+
+@pytest.mark.parametrize(
+    ("mix", "estimate"),
+    [
+        ([1.0], [0.0]),
+        ([-1.0, 1 - STEP], [1.0, -1.0]),
+        ([2.0, -2.0], [-2.0, 2.0]),
+        ([4.0], [-300.0]),
+    ],
+)
+def test_the_ends_of_the_range_sum(tmp_path: Path, mix: list[float], estimate: list[float]) -> None:
+    settled_mix = settled(tmp_path, np.array(mix)[:, None])
+    assert_null(settled_mix, parted(tmp_path, settled_mix, np.array(estimate)[:, None]))
+
+
+@pytest.mark.parametrize("encoding", ["s16", "s24"])
+def test_integers_end_at_full_scale(tmp_path: Path, encoding: Encoding) -> None:
+    """A sample at full scale is a step lower; anything beyond is refused, not cut off."""
+    top = (1 << (BITS[encoding] - 1)) - 1
+    mix = settled(tmp_path, np.array([[1.0], [-1.0], [0.25]]), encoding=encoding)
+    assert list(whole_steps(mix.path, mix.grid.step)[:, 0]) == [top, -top - 1, (top + 1) // 4]
+    for peak, said in ((1.001, "0.0 dB"), (-2.0, "6.0 dB"), (LOUDEST, "48.2 dB")):
+        with pytest.raises(MediaError, match=f"{said} beyond.*{BITS[encoding]}-bit") as caught:
+            settled(tmp_path, np.array([[peak]]), encoding=encoding)
+        assert "float" in caught.value.hint
+
+
+@pytest.mark.parametrize("level", [1.0, 0.9, 0.11, 3e-3, 2e-5, 1e-9])
+def test_floats_null_against_the_file_they_came_from(tmp_path: Path, level: float) -> None:
+    """However quiet: the stems summed against the raw float file, not against the settled mix."""
+    samples = np.random.default_rng(5).uniform(-level, level, (FRAMES, 2)).astype(np.float32)
+    mix = settled(tmp_path, samples, encoding="f32")
+    assert mix.grid.encoding == "f32"
+    assert not mix.notes
+    stems = parted(tmp_path, mix, 0.6 * samples + 0.5 * level)
+    assert_null(mix, stems)
+    error = null_db(tmp_path / "raw.wav", [stems.target, stems.residual])
+    assert error <= 20 * math.log10(level) - 140
+    # There is room for stems that are louder than their mix.
+    assert stems.moved == 0
+    assert mix.grid.range[1] * mix.grid.step >= 2 * level
+
+
+def test_silence_has_a_grid(tmp_path: Path) -> None:
+    for encoding in ("auto", "s16", "s24", "f32"):
+        mix = settled(tmp_path, np.zeros((FRAMES, 2)), encoding=encoding)  # type: ignore[arg-type]
+        assert_null(mix, parted(tmp_path, mix, noise(1, FRAMES, 2)))
 
 
 @pytest.mark.parametrize("frames", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])
@@ -163,11 +243,59 @@ def test_no_sound_at_all_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
+def paired(folder: Path, mix: Mix, target: Sound, residual: Sound) -> Split:
+    names = [folder / f"{name} estimate.wav" for name in PARTS]
+    for path, samples in zip(names, (target, residual), strict=True):
+        soundfile.write(path, samples, mix.form.rate, subtype="FLOAT")
+    made = [folder / f"{name}.wav" for name in PARTS]
+    titles = Origination(title="target"), Origination(title="residual")
+    return pair(mix, names[0], names[1], made[0], made[1], originations=titles)
+
+
+@pytest.mark.parametrize("encoding", ["s16", "s24", "f32"])
+@pytest.mark.parametrize("frames", [1, BLOCK + 1])
+def test_a_pair_is_two_sounds_of_their_own(tmp_path: Path, encoding: Encoding, frames: int) -> None:
+    """Each as near to its estimate as the encoding allows; the mix plays no part but in form."""
+    mix = settled(tmp_path, noise(1, frames, 2, rate=44100), 44100, encoding)
+    target, residual = noise(2, frames, 2, bits=24), noise(3, frames, 2, bits=24)
+    stems = paired(tmp_path, mix, target, residual)
+    assert (stems.frames, stems.moved, stems.clipped) == (frames, 0, 0)
+    for path, wanted in ((stems.target, target), (stems.residual, residual)):
+        info = soundfile.info(path)
+        assert (info.samplerate, info.frames, info.subtype) == (44100, frames, SUBTYPES[encoding])
+        heard = soundfile.read(path, always_2d=True)[0]
+        assert np.abs(heard - wanted).max() <= (2.0**-16 if encoding == "s16" else 0)
+        assert f"<NAME>{path.stem} 2</NAME>".encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["s16", "s24", "f32"])
+def test_a_pair_counts_what_it_cuts_off(tmp_path: Path, encoding: Encoding) -> None:
+    """Floats hold what is beyond full scale; no encoding holds what is no number."""
+    mix = settled(tmp_path, noise(1, 5), encoding=encoding)
+    wild = np.array([[1.5], [-1.5], [math.nan], [300.0], [0.5]])
+    stems = paired(tmp_path, mix, wild, -wild)
+    assert stems.clipped == (0 if encoding == "f32" else 4)
+    top = 1.5 if encoding == "f32" else 1 - mix.grid.step
+    heard = [soundfile.read(path)[0] for path in (stems.target, stems.residual)]
+    low = -max(1.0, top)
+    assert np.array_equal(heard, [[top, low, 0, 0, 0.5], [low, top, 0, 0, -0.5]])
+
+
 @pytest.mark.parametrize("shape", [(FRAMES - 1, 2), (FRAMES + 1, 2), (FRAMES, 1), (0, 2)])
 def test_an_estimate_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
     mix = settled(tmp_path, noise(1, FRAMES, 2))
     with pytest.raises(MediaError, match="does not fit"):
         parted(tmp_path, mix, noise(2, *shape))
+    with pytest.raises(MediaError, match="does not fit") as caught:
+        paired(tmp_path, mix, noise(2, FRAMES, 2), noise(2, *shape))
+    assert caught.value.hint
+
+
+def test_an_estimate_of_another_rate_is_refused(tmp_path: Path) -> None:
+    mix = settled(tmp_path, noise(1, FRAMES, 2))
+    soundfile.write(tmp_path / "e.wav", noise(2, FRAMES, 2), 44100, subtype="FLOAT")
+    with pytest.raises(MediaError, match="44100 Hz × 2 × 8000 against 48000 Hz"):
+        split(mix, tmp_path / "e.wav", "target", tmp_path / "t.wav", tmp_path / "r.wav")
 
 
 def test_the_hash_is_of_the_sound(tmp_path: Path) -> None:
@@ -177,110 +305,3 @@ def test_the_hash_is_of_the_sound(tmp_path: Path) -> None:
     assert settled(tmp_path, samples, 44100).sha256 != first
     samples[FRAMES // 2, 0] += 2.0**-15
     assert settled(tmp_path, samples).sha256 != first
-
-
-def chunks(path: Path) -> dict[bytes, bytes]:
-    """The chunks of a RIFF file, by an own reading of EBU Tech 3285."""
-    data = path.read_bytes()
-    assert data[:4] == b"RIFF"
-    assert data[8:12] == b"WAVE"
-    assert struct.unpack_from("<I", data, 4)[0] == len(data) - 8
-    found, at = {}, 12
-    while at < len(data):
-        name, size = data[at : at + 4], struct.unpack_from("<I", data, at + 4)[0]
-        found[name] = data[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
-    assert at == len(data)
-    return found
-
-
-def test_bext_says_where_on_the_clock_the_stem_lies(tmp_path: Path) -> None:
-    out = tmp_path / "stem.wav"
-    said = Origination("Target: Hünd, " + "x" * 300, 3600 * 48000 + 5, "2026-11-22", "10:20:30")
-    with WaveWriter(out, WaveFormat(48000, 1, "s24"), said) as writer:
-        writer.write(np.arange(3, dtype=np.int32).reshape(-1, 1))
-    body = chunks(out)[b"bext"]
-    assert len(body) == 602
-    description, originator = body[:256].rstrip(b"\0"), body[256:288].rstrip(b"\0")
-    assert description.startswith(b"Target: H?nd, xxx")
-    assert len(description) == 256
-    assert originator == b"Soundmatte"
-    assert body[320:338] == b"2026-11-2210:20:30"
-    assert struct.unpack_from("<QH", body, 338) == (3600 * 48000 + 5, 1)
-    with av.open(str(out)) as container:
-        assert container.metadata["time_reference"] == str(3600 * 48000 + 5)
-    assert chunks(out)[b"data"] == bytes([0, 0, 0, 1, 0, 0, 2, 0, 0])
-    # An odd number of bytes is followed by one that is not counted.
-    assert soundfile.info(out).frames == 3
-
-
-@pytest.mark.parametrize(
-    ("speakers", "mask"),
-    [
-        (("FL", "FR", "FC", "LFE", "BL", "BR"), 0x3F),
-        (("FL", "FR", "FC", "LFE", "SL", "SR"), 0x60F),
-        (("FR", "FL", "FC", "LFE", "BL", "BR"), 0),
-        (("FL", "FR"), 0),
-        ((), 0),
-    ],
-)
-@pytest.mark.parametrize("encoding", ["s24", "f32"])
-def test_speakers_of_many_channels(
-    tmp_path: Path, speakers: tuple[str, ...], mask: int, encoding: bwf.Encoding
-) -> None:
-    out = tmp_path / "stem.wav"
-    with WaveWriter(out, WaveFormat(48000, 6, encoding, speakers)) as writer:
-        writer.write(np.ones((10, 6), np.int32))
-    form = chunks(out)[b"fmt "]
-    tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", form)
-    assert (tag, channels, rate, align) == (0xFFFE, 6, 48000, 6 * bits // 8)
-    assert struct.unpack_from("<I", form, 20)[0] == mask
-    assert soundfile.info(out).subtype == ("PCM_24" if encoding == "s24" else "FLOAT")
-
-
-@pytest.mark.parametrize("encoding", ["s24", "f32"])
-def test_beyond_four_gigabytes_it_is_rf64(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: bwf.Encoding
-) -> None:
-    """The same headers, with a limit that a small file goes beyond."""
-    monkeypatch.setattr(bwf, "_SIZE_LIMIT", 10_000)
-    steps = np.rint(noise(1, FRAMES, 2) / STEP).astype(np.int32)
-    files = {"small": steps[:500], "large": steps}
-    for name, some in files.items():
-        form = WaveFormat(48000, 2, encoding)
-        with WaveWriter(tmp_path / name, form, Origination("large", 7)) as writer:
-            writer.write(some)
-        info = soundfile.info(tmp_path / name)
-        assert info.format == ("RF64" if name == "large" else "WAV")
-        assert info.frames == len(some)
-        assert np.array_equal(whole_steps(tmp_path / name, STEP), some)
-    data = (tmp_path / "large").read_bytes()
-    assert data[:8] == b"RF64\xff\xff\xff\xff"
-    riff, size, frames, table = struct.unpack_from("<QQQI", data, 20)
-    assert (data[12:16], riff, frames, table) == (b"ds64", len(data) - 8, FRAMES, 0)
-    assert size == FRAMES * 2 * (3 if encoding == "s24" else 4)
-    with av.open(str(tmp_path / "large")) as container:
-        assert sum(frame.samples for frame in container.decode(audio=0)) == FRAMES
-
-
-def test_blocks_can_start_and_stop_anywhere(tmp_path: Path) -> None:
-    samples = noise(1, 2 * BLOCK + 10, 2)
-    soundfile.write(tmp_path / "x.wav", samples, 48000, subtype="PCM_24")
-    for start, stop in ((0, None), (BLOCK - 1, BLOCK + 1), (5, 5), (7, 10 * BLOCK)):
-        blocks = list(float_blocks(tmp_path / "x.wav", start=start, stop=stop))
-        wanted = samples[start:stop]
-        assert sum(map(len, blocks)) == len(wanted)
-        if blocks:
-            assert np.array_equal(np.concatenate(blocks), wanted)
-
-
-@pytest.mark.parametrize("encoding", ["s24", "f32"])
-def test_appending_copies_every_bit(tmp_path: Path, encoding: bwf.Encoding) -> None:
-    form, steps = WaveFormat(48000, 2, encoding), np.rint(noise(1, 70_000, 2) / STEP)
-    parts = [tmp_path / "first.wav", tmp_path / "both.wav"]
-    with WaveWriter(parts[0], form) as writer:
-        writer.write(steps.astype(np.int32))
-    with WaveWriter(parts[1], form) as writer:
-        writer.write(np.zeros((3, 2), np.int32))
-        writer.append(parts[0])
-    assert np.array_equal(whole_steps(parts[1], STEP), np.pad(steps, ((3, 0), (0, 0))))
