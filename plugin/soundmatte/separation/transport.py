@@ -9,10 +9,12 @@ httpx2. This module must not know what is asked.
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -28,6 +30,9 @@ Step = Ask | Pause | Together
 #: Bytes of a file that are sent at a time.
 _PIECE = 1024 * 1024
 _CONNECT_TIMEOUT = 20.0
+#: An answer of which enough was heard is read to its end if that comes within so many seconds, for
+#: its connection can then be used again; another costs several round trips.
+_REST = 0.5
 _CHECK = "Check the connection and the server's address."
 
 
@@ -128,6 +133,56 @@ def _wants_more(ask: Ask, line: str) -> bool:
     return ask.each_line is None or ask.each_line(line)
 
 
+def _listen(ask: Ask, response: httpx.Response) -> None:
+    lines = response.iter_lines()
+    with _hanging_up(response) as enough:
+        if all(_wants_more(ask, line) for line in lines) or enough is None:
+            return
+        enough.set()
+        with suppress(httpx.HTTPError):
+            for _ in lines:
+                pass
+
+
+@contextmanager
+def _hanging_up(response: httpx.Response) -> Iterator[threading.Event | None]:
+    """An event to set when enough was heard: an answer that does not end then is cut off.
+
+    None where there is no socket to cut. The thread is begun at once, for a job's end is no time to
+    begin one: that takes longer than a connection on the same machine.
+    """
+    stream = response.extensions.get("network_stream")
+    connected = stream.get_extra_info("socket") if stream is not None else None
+    if connected is None:
+        yield None
+        return
+    enough, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        enough.wait()
+        if not over.wait(_REST):
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield enough
+    finally:
+        over.set()
+        enough.set()
+
+
+async def _listen_async(ask: Ask, response: httpx.Response) -> None:
+    lines = response.aiter_lines()
+    async for line in lines:
+        if not _wants_more(ask, line):
+            with suppress(httpx.HTTPError, TimeoutError):
+                async with asyncio.timeout(_REST):
+                    async for _ in lines:
+                        pass
+            return
+
+
 class _Conversation(Generic[T]):
     """A call on its way: takes what became of a step, gives the next one, None at the end."""
 
@@ -187,9 +242,7 @@ class Blocking:
             store = _Store(ask, response.status_code, response.headers)
             try:
                 if store.listening:
-                    for line in response.iter_lines():
-                        if not _wants_more(ask, line):
-                            break
+                    _listen(ask, response)
                 else:
                     for piece in response.iter_bytes():
                         store.take(piece)
@@ -250,9 +303,7 @@ class Asynchronous:
                 store = _Store(ask, response.status_code, response.headers)
                 try:
                     if store.listening:
-                        async for line in response.aiter_lines():
-                            if not _wants_more(ask, line):
-                                break
+                        await _listen_async(ask, response)
                     else:
                         async for piece in response.aiter_bytes():
                             store.take(piece)
