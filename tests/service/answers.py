@@ -14,6 +14,15 @@ from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
+class Body:
+    """What came with a request; no data, if it was too long to be kept."""
+
+    data: bytes
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Request:
     """One request, read whole.
 
@@ -30,7 +39,7 @@ class Request:
     path: str
     query: str
     headers: Mapping[str, str]
-    body: bytes
+    body: Body
     base: str
     gone: Any = field(default=lambda: False, compare=False)
 
@@ -46,7 +55,7 @@ class Request:
             Problem: it is none (422, as FastAPI says it).
         """
         try:
-            return json.loads(self.body)
+            return json.loads(self.body.data)
         except ValueError as error:
             detail = {"type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error"}
             raise Problem(422, [{**detail, "input": {}, "ctx": {"error": str(error)}}]) from None

@@ -58,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
     "ranges": True,
     "gcs": True,
     "upload_seconds": 3600,
+    "most_kept": None,  # bytes; of a longer body the size and the hash are kept alone
     "comment_seconds": 15.0,
     "webhook_attempts": 5,
     "webhook_retry_seconds": 0.2,

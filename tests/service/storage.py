@@ -121,7 +121,7 @@ def find(service: Service, public: str) -> dict[str, Any]:
 def publish(service: Service, path: Path, kind: str) -> str:
     """Make a file of our own public; its path below the cdn role."""
     public = begin(service, "result", path.name, kind, None)
-    put(service, find(service, public), path.read_bytes(), None)
+    put(service, find(service, public), [path.read_bytes()], None)
     return public
 
 
@@ -132,7 +132,7 @@ def cdn(service: Service, request: Request) -> Response:
     if request.method == "POST" and request.path == "/files/upload":
         _check_token(service, request)
         public = _python_file(service, request, "python")
-        put(service, find(service, public), request.body, None)
+        put(service, find(service, public), [request.body.data], None)
         return reply(200, {"access_url": f"{request.base}/cdn{public}", "uploaded": True})
     if request.method == "POST" and request.path == "/files/upload/multipart":
         _check_token(service, request)
@@ -182,7 +182,7 @@ def _piece(service: Service, request: Request, row: dict[str, Any], number: str 
     if number is None:
         if "multipart" in row["shape"]:
             raise Problem(400, "This upload is a multipart upload")
-        etag = put(service, row, request.body, request.headers.get("content-type"))
+        etag = put(service, row, [request.body.data], request.headers.get("content-type"))
         return Response(200, {"ETag": etag} if etag else {})
     if not number.isdigit():
         raise Problem(404, "Not a part number")

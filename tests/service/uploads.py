@@ -7,39 +7,47 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from answers import Problem
+from answers import Body, Problem
 from state import Service
 
 PART_NUMBERS = range(1, 10001)
 
 
-def etag(service: Service, data: bytes) -> str:
-    """The tag of some bytes, in the ordered style ("none": empty)."""
-    tag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+def etag(service: Service, sha256: str) -> str:
+    """The tag of what has this hash, in the ordered style ("none": empty)."""
+    tag = sha256[:32]
     styles = {"quoted": f'"{tag}"', "bare": tag, "weak": f'W/"{tag}"', "none": ""}
     return styles[service.settings["etag_style"]]
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
+    """Write a file of some pieces; its size and its hash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.draft")
-    draft.write_bytes(data)
+    digest = hashlib.sha256()
+    with draft.open("wb") as file:
+        for piece in pieces:
+            digest.update(piece)
+            file.write(piece)
+        size = file.tell()
     draft.replace(path)
+    return size, digest.hexdigest()
 
 
-def put(service: Service, row: dict[str, Any], data: bytes, kind: str | None) -> str:
+def put(service: Service, row: dict[str, Any], pieces: Iterable[bytes], kind: str | None) -> str:
     """Take a whole file; its tag. A second time replaces the first."""
-    _write(service.folder / "files" / row["file"], data)
-    tag = etag(service, data)
+    size, sha256 = _write(service.folder / "files" / row["file"], pieces)
+    tag = etag(service, sha256)
     service.store.write(
         "UPDATE uploads SET size = ?, sha256 = ?, etag = ?,"
         " content_type = coalesce(?, content_type),"
         " done = 1, writes = writes + 1 WHERE n = ?",
-        len(data),
-        hashlib.sha256(data).hexdigest(),
+        size,
+        sha256,
         tag,
         kind,
         row["n"],
@@ -51,22 +59,22 @@ def _part_path(service: Service, row: dict[str, Any], number: int) -> Path:
     return service.folder / "parts" / str(row["file"]) / str(number)
 
 
-def part(service: Service, row: dict[str, Any], number: int, data: bytes) -> str:
+def part(service: Service, row: dict[str, Any], number: int, body: Body) -> str:
     """Take one part; its tag.
 
     Raises:
         Problem: 400 for a part that no upload has.
     """
-    if number not in PART_NUMBERS or not data or "multipart" not in row["shape"]:
+    if number not in PART_NUMBERS or not body.size or "multipart" not in row["shape"]:
         raise Problem(400, "Invalid part")
-    _write(_part_path(service, row, number), data)
-    tag = etag(service, data)
+    _write(_part_path(service, row, number), [body.data])
+    tag = etag(service, body.sha256)
     service.store.write(
         "INSERT INTO parts (upload, number, size, etag) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
         " SET size = excluded.size, etag = excluded.etag, writes = writes + 1",
         row["n"],
         number,
-        len(data),
+        body.size,
         tag,
     )
     return tag
@@ -96,5 +104,5 @@ def complete(service: Service, row: dict[str, Any], said: Any) -> None:
     sizes = [p["size"] for p in kept.values()]
     if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
         raise Problem(400, "All parts but the last must have one size")
-    data = b"".join(_part_path(service, row, number).read_bytes() for number in sorted(kept))
-    put(service, row, data, None)
+    pieces = (_part_path(service, row, number).read_bytes() for number in sorted(kept))
+    put(service, row, pieces, None)

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 import faults
-from answers import Problem, Request, Response, reply
+from answers import Body, Problem, Request, Response, reply
 from state import Service
 
 ROLES = ("queue", "run", "rest", "cdn", "control")
@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         if role != "control" and not own:
             number, do = faults.take(store, role, self.command, rest)
         try:
-            body = self._body(do)
+            body = self._body(do, server.service.settings["most_kept"])
             request = self._request(role, rest, query, body)
             record = 0 if role == "control" else _record(server.service, request, own, number)
             answer = self._answer(request, do, server.route)
@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _serve
 
-    def _request(self, role: str, path: str, query: str, body: bytes) -> Request:
+    def _request(self, role: str, path: str, query: str, body: Body) -> Request:
         headers = {name.lower(): value for name, value in self.headers.items()}
         host = headers.get("x-forwarded-host") or headers.get("host") or "127.0.0.1"
         base = f"{headers.get('x-forwarded-proto', 'http')}://{host}"
@@ -97,17 +97,20 @@ class Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError):
             return True
 
-    def _body(self, do: dict[str, Any]) -> bytes:
+    def _body(self, do: dict[str, Any], most_kept: int | None) -> Body:
         parts: list[bytes] = []
-        size, limit = 0, do.get("drop_reading")
+        size, limit, digest = 0, do.get("drop_reading"), hashlib.sha256()
         for piece in self._pieces():
-            parts.append(piece)
             size += len(piece)
+            digest.update(piece)
+            if most_kept is None or size <= most_kept:
+                parts.append(piece)
             if limit is not None and size >= limit:
                 raise Cut
             if do.get("slow_read"):
                 time.sleep(len(piece) / do["slow_read"])
-        return b"".join(parts)
+        whole = most_kept is None or size <= most_kept
+        return Body(b"".join(parts) if whole else b"", size, digest.hexdigest())
 
     def _pieces(self) -> Iterator[bytes]:
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
@@ -229,9 +232,10 @@ def _guarded(route: Route, request: Request) -> Response:
 
 def _record(service: Service, request: Request, own: bool, fault: int | None) -> int:
     text = None
-    if "json" in request.headers.get("content-type", "") and len(request.body) <= JSON_KEPT:
+    body = request.body
+    if "json" in request.headers.get("content-type", "") and len(body.data) <= JSON_KEPT:
         try:
-            text = json.dumps(json.loads(request.body))
+            text = json.dumps(json.loads(body.data))
         except ValueError:
             text = None
     return service.store.write(
@@ -243,8 +247,8 @@ def _record(service: Service, request: Request, own: bool, fault: int | None) ->
         request.path,
         request.query,
         json.dumps(dict(request.headers)),
-        len(request.body),
-        hashlib.sha256(request.body).hexdigest(),
+        body.size,
+        body.sha256,
         text,
         int(own),
         fault,
