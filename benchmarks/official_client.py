@@ -1,31 +1,38 @@
 """The client beside the official Python client, on the same loopback service.
 
-    pip install fal-client==1.0.3 && python benchmarks/official_client.py [--jobs 10] [--gib 2]
+    pip install fal-client==1.0.3 && python benchmarks/official_client.py [--jobs 20] [--gib 2]
 
-Prints wall time and requests for each job, and wall time and peak memory of one large upload, each
-upload in a process of its own, in turn.
+Both take turns, and who begins changes with every round; the figures are medians. A job's row says
+wall time, how much of it was not the job's own, processor time and requests. A large upload is a
+process of its own; its row says wall time, processor time of the client and its peak memory, once
+with a service that hashes what comes and drops it, once with one that keeps it on the disk.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS / "service"))
 
 import fixtures  # noqa: E402
 
+NAMES = ("ours", "official")
+PART = 10 * 1024 * 1024  # bytes; both clients send parts of this size
 
-def official(base: str, key: str) -> object:
+
+def official(base: str, key: str) -> Any:
     """The unmodified package, pointed at the service by its module constants."""
     from fal_client import client as package
 
@@ -34,7 +41,7 @@ def official(base: str, key: str) -> object:
     return package.SyncClient(key=key)
 
 
-def ours(base: str, key: str) -> object:
+def ours(base: str, key: str) -> Any:
     """Our client at the service."""
     from soundmatte.separation.client import Client
     from soundmatte.separation.places import Places
@@ -42,81 +49,120 @@ def ours(base: str, key: str) -> object:
     return Client(key=key, places=Places.server(base))
 
 
+def turns(rounds: int) -> Iterator[tuple[int, str]]:
+    """Who is next, and in which round; round 0 is a warm-up."""
+    for turn in range(rounds + 1):
+        for name in NAMES if turn % 2 else NAMES[::-1]:
+            yield turn, name
+
+
 def job_of(name: str, base: str, key: str, url: str) -> Callable[[], object]:
     """One job, submit to result, by either client."""
     if name == "official":
         client = official(base, key)
-        return lambda: client.subscribe(  # type: ignore[attr-defined]
-            "fal-ai/sam-audio/separate", {"audio_url": url, "prompt": "dog"}
-        )
+        given = {"audio_url": url, "prompt": "dog"}
+        return lambda: client.subscribe("fal-ai/sam-audio/separate", given)
     from soundmatte.separation.schema import SeparateInput
 
     mine = ours(base, key)
-    return lambda: mine.subscribe(SeparateInput(audio_url=url, prompt="dog"))  # type: ignore[attr-defined]
+    return lambda: mine.subscribe(SeparateInput(audio_url=url, prompt="dog"))
 
 
-def jobs(service: fixtures.SeparationService, count: int, seconds: float, folder: Path) -> None:
-    """Wall time and requests of a job, in turn."""
+def jobs(
+    service: fixtures.SeparationService, count: int, seconds: list[float], folder: Path
+) -> None:
+    """Jobs that take a time between two, the same for both clients in a round."""
     import numpy as np
     import soundfile
 
     sound = folder / "sound.wav"
     soundfile.write(sound, np.random.default_rng(0).normal(0, 0.1, 48_000), 48_000)
-    url = ours(service.base, service.key).upload(sound)  # type: ignore[attr-defined]
-    service.settings(job_seconds=seconds)
-    run = {n: job_of(n, service.base, service.key, url) for n in ("ours", "official")}
-    took: dict[str, list[float]] = {name: [] for name in run}
-    asked: dict[str, list[int]] = {name: [] for name in run}
-    for turn in range(count + 1):
-        for name, one in run.items():
-            service.forget_requests()
-            began = time.monotonic()
-            one()
-            if turn:  # the first is a warm-up
-                took[name].append(time.monotonic() - began)
-                asked[name].append(len(service.requests(role="queue")))
-    print(f"\n| job of {seconds} s | wall, median s | requests, median |\n|---|---|---|")
-    for name in run:
-        wall = statistics.median(took[name])
-        print(f"| {name} | {wall:.3f} | {statistics.median(asked[name]):.0f} |")
+    url = ours(service.base, service.key).upload(sound)
+    run = {name: job_of(name, service.base, service.key, url) for name in NAMES}
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in NAMES}
+    for turn, name in turns(count):
+        service.settings(job_seconds=random.Random(turn).uniform(*seconds))
+        service.forget_requests()
+        began, cpu = time.monotonic(), time.process_time()
+        run[name]()
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
+        job = service.jobs()[-1]
+        asked = len(service.requests(role="queue"))
+        if turn:
+            over = wall - (job["completed"] - job["submitted"])
+            rows[name].append((wall, 1000 * over, 1000 * cpu, asked))
+    span = "–".join(f"{value:g}" for value in sorted(set(seconds)))
+    head = f"job of {span} s, {count} each"
+    table(head, ("wall, s", "beyond the job, ms", "CPU, ms", "requests"), rows, "3100")
 
 
 def upload(name: str, base: str, key: str, path: str) -> None:
-    """In a process of its own: upload, and print seconds and peak memory in MB."""
+    """In a process of its own: upload, and print seconds, CPU seconds and peak memory in MB."""
     client = official(base, key) if name == "official" else ours(base, key)
-    began = time.monotonic()
+    began, before = time.monotonic(), time.process_time()
     if name == "official":
-        client.upload_file(path)  # type: ignore[attr-defined]
+        client.upload_file(path)
     else:
-        client.upload(Path(path))  # type: ignore[attr-defined]
+        client.upload(Path(path))
+    wall, cpu = time.monotonic() - began, time.process_time() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([time.monotonic() - began, peak]))
+    print(json.dumps([wall, cpu, peak]))
 
 
-def uploads(service: fixtures.SeparationService, gib: float, folder: Path, rounds: int) -> None:
-    """One large file, by either client, in turn."""
+def large_file(folder: Path, gib: float) -> Path:
+    """A file without two equal parts."""
     path = folder / "large.mp4"
+    block = random.Random(0).randbytes(1024 * 1024 - 8)
     with path.open("wb") as file:
-        file.truncate(int(gib * 1024**3))
-    rows: dict[str, list[list[float]]] = {"ours": [], "official": []}
-    for _ in range(rounds):
-        for name, figures in rows.items():
-            words = [sys.executable, __file__, "--upload", name, service.base, service.key]
-            made = subprocess.run([*words, str(path)], capture_output=True, check=True, text=True)
-            figures.append(json.loads(made.stdout.splitlines()[-1]))
-    print(f"\n| upload of {gib} GiB | wall, median s | peak memory, MB |\n|---|---|---|")
+        for number in range(int(gib * 1024)):
+            file.write(number.to_bytes(8, "big") + block)
+    return path
+
+
+def uploads(service: fixtures.SeparationService, path: Path, rounds: int, *, kept: bool) -> None:
+    """One large file, by either client, in turn."""
+    size = path.stat().st_size
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in NAMES}
+    for turn, name in turns(rounds):
+        service.reset()
+        service.settings(most_kept=None if kept else PART // 2)
+        words = [sys.executable, __file__, "--upload", name, service.base, service.key, str(path)]
+        made = subprocess.run(words, capture_output=True, check=True, text=True)
+        got = sum(part["size"] for part in service.uploads()[-1]["parts"])
+        if got != size:
+            raise SystemExit(f"{name}: {got} of {size} bytes came")
+        if turn:
+            rows[name].append(tuple(json.loads(made.stdout.splitlines()[-1])))
+    where = "kept on the disk" if kept else "hashed and dropped"
+    head = f"upload of {size / 2**30:g} GiB, {where}, {rounds} each"
+    table(head, ("wall, s", "CPU, s", "peak memory, MB"), rows, "220")
+
+
+def table(
+    head: str, columns: tuple[str, ...], rows: dict[str, list[tuple[float, ...]]], digits: str
+) -> None:
+    """Medians, and for the first column the best and the worst."""
+    print(f"\n| {head} | {' | '.join(columns)} | least to most |")
+    print("|---" * (len(columns) + 2) + "|")
     for name, figures in rows.items():
-        wall, peak = (statistics.median(column) for column in zip(*figures, strict=True))
-        print(f"| {name} | {wall:.1f} | {peak:.0f} |")
+        told = [
+            f"{statistics.median(column):.{digit}f}"
+            for column, digit in zip(zip(*figures, strict=True), digits, strict=True)
+        ]
+        first = [figure[0] for figure in figures]
+        spread = f"{min(first):.{digits[0]}f} – {max(first):.{digits[0]}f}"
+        print(f"| {name} | {' | '.join(told)} | {spread} |", flush=True)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2.0, help="that a job takes")
+    parser.add_argument("--jobs", type=int, default=20, help="rounds of a job")
+    parser.add_argument(
+        "--seconds", type=float, nargs=2, default=[1.0, 1.5], help="that a job takes: from, to"
+    )
     parser.add_argument("--gib", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of an upload")
     parser.add_argument("--upload", nargs=4, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.upload:
@@ -125,8 +171,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         service = fixtures.SeparationService(Path(name) / "service")
         try:
-            jobs(service, chosen.jobs, chosen.seconds, Path(name))
-            uploads(service, chosen.gib, Path(name), chosen.rounds)
+            if chosen.jobs:
+                jobs(service, chosen.jobs, chosen.seconds, Path(name))
+            if chosen.rounds:
+                path = large_file(Path(name), chosen.gib)
+                for kept in (False, True):
+                    uploads(service, path, chosen.rounds, kept=kept)
         finally:
             service.kill()
 
