@@ -14,11 +14,16 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stemmux.conform import Style
+
 #: Raised when a document changes so that an older reader would misread it.
 VERSION: Final = 1
 
 StemRole = Literal["target", "residual"]
+SoundName = Literal["mix", "target", "residual"]
 ContainerChoice = Literal["auto", "mov", "mp4", "mkv"]
+#: How a sample of a stem is stored; auto is 24 bits, or 32-bit float beyond full scale.
+BitsChoice = Literal["auto", "16", "24", "32f"]
 
 
 class _Document(BaseModel):
@@ -48,18 +53,24 @@ class Selection(_Document):
 
     Attributes:
         start, end: of the range, in seconds from the first picture; None is the clip's own.
+        handles: seconds before and behind the range that are separated too, as far as there are.
         track: number of the audio track, from 1.
         spans: when the target sounds, in seconds from the clip's first picture.
+        style: "original" stems are the clip's own sound and null; "clean" ones are as the model
+            made them.
     """
 
     version: Literal[1] = VERSION
     media: Path
     start: Fraction | None = None
     end: Fraction | None = None
+    handles: Fraction = Field(default=Fraction(0), ge=0)
     track: int = Field(default=1, ge=1)
     matte: MatteChoice | None = None
     prompt: str = ""
     spans: tuple[TimeSpan, ...] = ()
+    style: Style = "original"
+    bits: BitsChoice = "auto"
     container: ContainerChoice = "auto"
 
 
@@ -70,7 +81,10 @@ class Placed(_Document):
         start: seconds from the clip's first picture to the stem's first sample.
         offset_samples: the same in samples of the stem's rate; what a track added to the clip
             itself is counted by.
-        time_reference: samples since midnight by the clip's timecode, as in the file's `bext`.
+        handle_in, handle_out: samples at its two ends that lie outside the range; a host trims
+            them, and the editor may take them back.
+        time_reference: samples since midnight by the clip's timecode to the stem's first sample,
+            as in the file's `bext`.
     """
 
     role: StemRole
@@ -82,6 +96,8 @@ class Placed(_Document):
     rate: int
     channels: int
     time_reference: int
+    handle_in: int = 0
+    handle_out: int = 0
 
 
 class Placement(_Document):
@@ -89,6 +105,84 @@ class Placement(_Document):
 
     version: Literal[1] = VERSION
     stems: tuple[Placed, ...]
+
+
+class Evidence(_Document):
+    """What speaks for the stems, and what against.
+
+    Levels are in dB, and -300 stands for silence, since JSON has no infinity. What is None was
+    not measured: an engine that takes its stem out of the mix has nothing to align or explain.
+
+    Attributes:
+        target_dbfs: level of the target, RMS of all channels against full scale.
+        target_share_db: the same against the clip's sound.
+        explained: share of the clip's energy that the model's stems account for, 0 to 1.
+        correlation: of the model's target with the clip, 0 to 1.
+        confidence: of the worst alignment.
+        doubts: reasons why nobody should use the stems unasked.
+        clean_may_be_better: the clip's own sound holds too little of what the model heard.
+    """
+
+    target_dbfs: float
+    target_share_db: float
+    explained: float | None = None
+    correlation: float | None = None
+    confidence: float | None = None
+    doubts: tuple[str, ...] = ()
+    clean_may_be_better: bool = False
+
+
+class Seam(_Document):
+    """Where two windows meet, in seconds from the clip's first picture.
+
+    Attributes:
+        jump_db: level of the target in the later window over that in the earlier.
+        agreement: correlation of the two windows' targets; None where both are silent.
+        smooth: nobody should hear it.
+    """
+
+    start: float
+    end: float
+    jump_db: float
+    agreement: float | None
+    smooth: bool
+
+
+class Window(_Document):
+    """A stretch that was separated by itself, and how the model's stems lay in it.
+
+    Attributes:
+        start, duration: seconds from the clip's first picture, and of the window.
+        silent: why the target was taken to be silent there, unasked; None where it was asked for.
+        delay: samples by which the model's stems were late; None where nothing was aligned.
+        inverted: they came upside down.
+        drift_ppm: by which they ran slow.
+        confidence: of the alignment.
+    """
+
+    start: float
+    duration: float
+    silent: Literal["matte", "times"] | None = None
+    delay: float | None = None
+    inverted: bool = False
+    drift_ppm: float = 0.0
+    confidence: float | None = None
+
+
+class Loudness(_Document):
+    """Loudness by EBU R 128, measured and never changed; None is silence.
+
+    Attributes:
+        integrated_lufs: of the whole, gated. `range_lu`: loudness range.
+        true_peak_dbtp: dB of full scale, between the samples too.
+        max_momentary_lufs, max_short_term_lufs: loudest 400 ms and 3 s.
+    """
+
+    integrated_lufs: float | None
+    range_lu: float | None
+    true_peak_dbtp: float | None
+    max_momentary_lufs: float | None
+    max_short_term_lufs: float | None
 
 
 class Separation(_Document):
@@ -101,9 +195,13 @@ class Separation(_Document):
         null_db: level of mix minus target minus residual against full scale, measured on the
             written files; -300 stands for exact zero, since JSON has no infinity.
         offset_samples: the largest distance of a stem in `file` from where it belongs, read back.
-        duration: seconds. `rate`: Hz. `encoding`: "s24" or "f32".
+        start, duration: of the stems in seconds, handles included.
+        handle_in, handle_out: seconds of them that lie outside the range.
+        rate: Hz. `encoding`: "s16", "s24" or "f32".
         mix_sha256: identifies the sound that the stems add up to.
-            notes: sentences that a person should read.
+        windows: the stretches that were separated one by one; empty where it was done in one go.
+        loudness: of the clip's sound ("mix") and of each stem; measured, never changed.
+        notes: sentences that a person should read.
     """
 
     version: Literal[1] = VERSION
@@ -113,16 +211,23 @@ class Separation(_Document):
     file: Path | None
     engine: str
     route: str
+    style: Style
     usd: float
     null_db: float
     offset_samples: float
     start: float
     duration: float
+    handle_in: float = 0.0
+    handle_out: float = 0.0
     rate: int
     channels: int
     frames: int
     encoding: str
     mix_sha256: str
     picture: Literal["copied", "repackaged"] | None
+    evidence: Evidence
+    windows: tuple[Window, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    loudness: dict[SoundName, Loudness] = {}
     notes: tuple[str, ...]
     placement: Placement

@@ -29,6 +29,12 @@ class EngineRefused(SoundmatteError):
     exit_code = 4
 
 
+class DoubtfulStems(SoundmatteError):
+    """The stems are empty or implausible, and were not delivered unasked."""
+
+    exit_code = 3
+
+
 class WeightsMissing(SoundmatteError):
     """A model's weights are on none of the places where they are looked for."""
 

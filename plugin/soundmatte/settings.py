@@ -18,8 +18,9 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from soundmatte.documents import ContainerChoice
+from soundmatte.documents import BitsChoice, ContainerChoice
 from soundmatte.errors import SettingsRefused
+from stemmux.conform import Style
 
 _APP = "soundmatte"
 #: Names another settings file.
@@ -31,9 +32,16 @@ class _Section(BaseModel):
 
 
 class Output(_Section):
-    """What is written. `container`: of the file with the stems; auto is MOV where it can be."""
+    """What is written: see `Selection`. `container`: of the file with the stems."""
 
     container: ContainerChoice = "auto"
+    style: Style = "original"
+    bits: BitsChoice = "auto"
+
+    @field_validator("bits", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
 
 class Offline(_Section):

@@ -65,7 +65,8 @@ def test_progress_as_json_lines(shell: Shell, clip: Path, tmp_path: Path) -> Non
     events = [json.loads(line) for line in said.err.splitlines()]
     assert {event["event"] for event in events} == {"progress", "note"}
     shares = [event for event in events if event["event"] == "progress"]
-    assert {event["stage"] for event in shares} == {"extract", "separate", "conform", "remux"}
+    stages = {"extract", "separate", "conform", "remux", "report"}
+    assert {event["stage"] for event in shares} == stages
     assert all(0 <= event["fraction"] <= 1 for event in shares)
     assert shares[-1]["fraction"] == 1
     assert said.result["frames"] == 48000

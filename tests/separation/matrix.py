@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from soundmatte.engines.cloud.engine import CloudEngine
-from soundmatte.engines.engine import Material, Question
+from soundmatte.engines.engine import Cuts, Material, Question
 from soundmatte.errors import SoundmatteError
 from soundmatte.jobs.journal import Journal
 from soundmatte.separation.client import Client
@@ -75,12 +75,17 @@ def separate(service: Any, folder: Path, mix: Path, key: str = "work") -> Outcom
     question = Question("dog", False, (), Fraction(1))
     out = folder / "out"
     out.mkdir(exist_ok=True)
+    material = Material(key, mix, lambda first, frames, progress: Cuts(mono=mix))
     try:
-        made = engine.separate(question, Material(key, mix, mono=mix), out, lambda share: None)
+        made = engine.separate(question, material, out, lambda share: None)
     except (SoundmatteError, StemmuxError) as error:
-        entry = journal.find(key)
-        return Outcome("uncertain" if entry and entry.state == "uncertain" else "failed", error)
-    assert soundfile.info(str(made.path)).frames == SECOND
+        undecided = any(entry.state == "uncertain" for entry in journal.entries())
+        return Outcome("uncertain" if undecided else "failed", error)
+    [piece] = made.pieces
+    assert (piece.start, piece.frames) == (0, SECOND)
+    for stem in (piece.target, piece.residual):
+        assert stem is not None
+        assert soundfile.info(str(stem)).frames >= SECOND
     return Outcome("done")
 
 

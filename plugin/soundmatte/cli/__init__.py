@@ -50,6 +50,7 @@ def built(wanted: Any) -> typer.Typer:
         name="soundmatte",
         help="Point at something on screen; get its sound on one track and the rest on another.",
         epilog="Try `soundmatte demo` first. Exit status: 0 done, 1 failed, 2 wrong usage, "
+        "3 the stems look empty or wrong and were not delivered, "
         "4 refused by the engine before any work, 130 cancelled.",
         no_args_is_help=True,
         rich_markup_mode=None,

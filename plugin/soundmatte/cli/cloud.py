@@ -65,10 +65,10 @@ Format = Annotated[
 ]
 Chunk = Annotated[
     float | None,
-    typer.Option("--max-chunk-duration", help="Cloud: seconds that are separated at a time."),
+    typer.Option("--max-chunk-duration", help="Cloud: seconds that the service takes at a time."),
 ]
 Overlap = Annotated[
-    float | None, typer.Option("--chunk-overlap", help="Cloud: seconds that chunks share.")
+    float | None, typer.Option("--chunk-overlap", help="Cloud: seconds that such chunks share.")
 ]
 Predict = Annotated[
     bool | None, typer.Option("--predict-spans", help="Cloud: find the times of a prompt first.")
@@ -82,7 +82,12 @@ MaxCost = Annotated[
 ]
 PaidRetries = Annotated[
     int | None,
-    typer.Option("--paid-retries", min=0, max=5, help="Cloud: further jobs if one fails."),
+    typer.Option(
+        "--paid-retries",
+        min=0,
+        max=5,
+        help="Cloud: further jobs, in all, if one fails or two windows meet roughly.",
+    ),
 ]
 
 

@@ -12,19 +12,34 @@ def estimate(
     clip: options.Clip,
     start: options.Start = "",
     end: options.End = "",
+    handles: options.Handles = "",
     candidates: cloud.Candidates = None,
     json: options.Json = False,
 ) -> None:
-    """Name the price of separating a clip, or a range of it, in the cloud. Nothing is sent."""
-    from soundmatte.separation.price import estimate as price_of
+    """Name the price of separating a clip, or a range of it, in the cloud. Nothing is sent.
+
+    A long range is separated in windows, each a job of its own; the price is that of all of them.
+    """
+    from soundmatte.engines.cloud.windows import windows
+    from soundmatte.jobs.plan import with_handles
+    from soundmatte.separation.price import total
     from soundmatte.settings import load
     from stemmux.probe import probe
 
     media = probe(clip)
-    span = media.span(*options.times(media, start, end))
+    wanted = media.span(*options.times(media, start, end))
+    span = with_handles(media, wanted, options.handles(media, handles))
     count = candidates or load().settings.cloud.candidates
-    price = price_of(span.duration, count)
+    stretches = windows(span.duration)
+    price = total([window.duration for window in stretches], count)
     if json:
-        print_json({"usd": float(price.usd), "duration": span.duration, "candidates": count})
+        print_json(
+            {
+                "usd": float(price.usd),
+                "duration": span.duration,
+                "windows": len(stretches),
+                "candidates": count,
+            }
+        )
     else:
         typer.echo(f"{float(span.duration):.3f} s: at most {price.usd} USD. {price.note}")

@@ -33,9 +33,17 @@ def list_jobs(json: options.Json = False) -> None:
     for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.made))
         clip = Path(str(entry.work.get("selection", {}).get("media", ""))).name
-        typer.echo(f"{entry.id}  {entry.state:<10}  {when}  {entry.usd} USD  {clip}")
+        number, of = _window(entry)
+        part = f" (window {number} of {of})" if of > 1 else ""
+        typer.echo(f"{entry.id}  {entry.state:<10}  {when}  {entry.usd} USD  {clip}{part}")
         if entry.failure:
             typer.echo(f"    {entry.failure}")
+
+
+def _window(entry: Entry) -> tuple[int, int]:
+    """Which of how many windows of its clip a job is for."""
+    number, of = entry.work.get("window", (1, 1))
+    return int(number), int(of)
 
 
 def _values(entry: Entry) -> dict[str, Any]:
@@ -48,6 +56,7 @@ def _values(entry: Entry) -> dict[str, Any]:
         "request_id": entry.request_id,
         "usd": float(entry.usd),
         "clip": entry.work.get("selection", {}).get("media"),
+        "window": list(_window(entry)),
         "failure": entry.failure,
     }
 
@@ -61,7 +70,11 @@ def retry(
     json: options.Json = False,
     progress: options.Progress = ProgressStyle.AUTO,
 ) -> None:
-    """Send an uncertain or failed job again. It may be paid for twice, so a person must say so."""
+    """Send an uncertain or failed job again. It may be paid for twice, so a person must say so.
+
+    The separation that it belongs to is then finished: windows of it that were never sent are sent
+    too, as was agreed when it was begun, and those that are here already cost nothing.
+    """
     from soundmatte.cli import say
     from soundmatte.documents import Selection
     from soundmatte.errors import UsageError
@@ -72,8 +85,12 @@ def retry(
     journal = Journal.open()
     entry = journal.entry(job)
     if not accept_cost:
+        whole = entry.work.get("usd", entry.usd)
+        rest = (
+            f" (the whole separation was agreed to at {whole} USD)" if _window(entry)[1] > 1 else ""
+        )
         raise UsageError(
-            f"Job {job} may be charged again, up to {entry.usd} USD.",
+            f"Job {job} may be charged again, up to {entry.usd} USD{rest}.",
             hint=f"If that is fine: soundmatte jobs retry {job} --accept-cost",
         )
     work = entry.work

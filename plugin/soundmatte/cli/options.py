@@ -26,6 +26,22 @@ class MattePlane(StrEnum):
     ALPHA = "alpha"
 
 
+class StyleWord(StrEnum):
+    """Whose sound the stems are."""
+
+    ORIGINAL = "original"
+    CLEAN = "clean"
+
+
+class BitsWord(StrEnum):
+    """How a sample of a stem is stored."""
+
+    AUTO = "auto"
+    SIXTEEN = "16"
+    TWENTY_FOUR = "24"
+    FLOAT = "32f"
+
+
 Clip = Annotated[
     Path, typer.Argument(help="The clip: a movie or a sound file.", show_default=False)
 ]
@@ -79,6 +95,36 @@ Start = Annotated[
 End = Annotated[
     str, typer.Option("--out", metavar="TIME", help="End of the range.", show_default="the end")
 ]
+Handles = Annotated[
+    str,
+    typer.Option(
+        "--handles",
+        metavar="TIME",
+        help="Also separate so much before and behind the range (cloud: it is paid for too).",
+        show_default="none",
+    ),
+]
+Style = Annotated[
+    StyleWord | None,
+    typer.Option(
+        "--style",
+        help="original: the clip's own sound, adds up to it exactly. clean: the sound that the "
+        "cloud's model made, put in place; for what is buried.",
+        show_default="original",
+    ),
+]
+Bits = Annotated[
+    BitsWord | None,
+    typer.Option(
+        "--bits", help="Of the stems; auto: 24, or 32f beyond full scale.", show_default="auto"
+    ),
+]
+AcceptDoubtful = Annotated[
+    bool,
+    typer.Option(
+        "--accept-doubtful", help="Deliver stems that look empty or wrong; never paid again."
+    ),
+]
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for what is written.")
 ]
@@ -97,6 +143,13 @@ def times(media: Media, start: str, end: str) -> tuple[Fraction | None, Fraction
         for text in (start, end)
     )
     return first, last
+
+
+def handles(media: Media, text: str) -> Fraction:
+    """Seconds that `--handles` means; a timecode there is a length."""
+    from stemmux.timebase import parse_time
+
+    return parse_time(text, rate=media.constant_rate, start=None) if text else Fraction(0)
 
 
 def time_span(media: Media, text: str) -> tuple[Fraction, Fraction]:

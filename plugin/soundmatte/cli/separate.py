@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,7 @@ def separate(
     exclude_span: options.ExcludedSpans = None,
     start: options.Start = "",
     end: options.End = "",
+    handles: options.Handles = "",
     track: options.Track = 1,
     engine: cloud.Use = None,
     server: cloud.Server = None,
@@ -48,6 +50,9 @@ def separate(
     use_sound_activity_ranking: cloud.Ranking = None,
     max_cost: cloud.MaxCost = None,
     paid_retries: cloud.PaidRetries = None,
+    style: options.Style = None,
+    bits: options.Bits = None,
+    accept_doubtful: options.AcceptDoubtful = False,
     container: Annotated[
         ContainerWord | None,
         typer.Option(
@@ -70,39 +75,49 @@ def separate(
     soundmatte separate interview.mov                      the voices, and the rest
     soundmatte separate interview.mov --prompt background  the other way round
     soundmatte separate shot.mov --matte dog.mov --engine cloud --max-cost 0.10
-    soundmatte separate a.mp4 --in 01:00:12:00 --out 01:00:20:12 -o stems
+    soundmatte separate a.mp4 --in 01:00:12:00 --out 01:00:20:12 --handles 1 -o stems
     """
     said = locals()
     words = cloud.Words(**{name: said[name] for name in cloud.Words.__dataclass_fields__})
     console = Console(progress, verbose=verbose)
     chosen, why = cloud.engine(words)
     selection = _selection(_Asked(**{name: said[name] for name in _Asked.__dataclass_fields__}))
-    _carry_out(selection, chosen, why, output, overwrite, dry_run, json, console)
+    how = _How(output, overwrite, accept_doubtful, dry_run, json)
+    _carry_out(selection, chosen, why, how, console)
 
 
-def _carry_out(
-    selection: Selection,
-    engine: Engine,
-    why: str,
-    output: Path,
-    overwrite: bool,
-    dry_run: bool,
-    json: bool,
-    console: Console,
-) -> None:
+@dataclass(frozen=True)
+class _How:
+    """What is done with what comes out."""
+
+    output: Path
+    overwrite: bool
+    accept_doubtful: bool
+    dry_run: bool
+    json: bool
+
+
+def _carry_out(selection: Selection, engine: Engine, why: str, how: _How, console: Console) -> None:
     from soundmatte.cli import say
     from soundmatte.jobs import run
 
-    if dry_run:
-        work = run.plan(selection, engine, output, overwrite=overwrite)
-        if json:
+    if how.dry_run:
+        work = run.plan(selection, engine, how.output, overwrite=how.overwrite)
+        if how.json:
             print_json(say.plan_values(work))
         else:
             typer.echo("\n".join([why, *say.plan_in_words(work)]))
         return
     console.note(why)
-    done = run.separate(selection, engine, output, console, overwrite=overwrite)
-    if json:
+    done = run.separate(
+        selection,
+        engine,
+        how.output,
+        console,
+        overwrite=how.overwrite,
+        accept_doubtful=how.accept_doubtful,
+    )
+    if how.json:
         print_json(done.model_dump(mode="json"))
     else:
         typer.echo("\n".join(say.in_words(done)))
@@ -121,7 +136,10 @@ class _Asked:
     exclude_span: list[str] | None
     start: str
     end: str
+    handles: str
     track: int
+    style: options.StyleWord | None
+    bits: options.BitsWord | None
     container: ContainerWord | None
 
 
@@ -131,10 +149,12 @@ def _selection(asked: _Asked) -> Selection:
     from stemmux.probe import probe
 
     first = last = None
+    handles = Fraction(0)
     spans: list[TimeSpan] = []
-    if asked.start or asked.end or asked.span or asked.exclude_span:
+    if asked.start or asked.end or asked.handles or asked.span or asked.exclude_span:
         media = probe(asked.clip)
         first, last = options.times(media, asked.start, asked.end)
+        handles = options.handles(media, asked.handles)
         for texts, include in ((asked.span, True), (asked.exclude_span, False)):
             for text in texts or ():
                 begin, finish = options.time_span(media, text)
@@ -144,14 +164,17 @@ def _selection(asked: _Asked) -> Selection:
         matte = MatteChoice(
             path=asked.matte.absolute(), plane=asked.plane.value, invert=asked.invert
         )
-    container = asked.container.value if asked.container else load().settings.output.container
+    chosen = load().settings.output
     return Selection(
         media=asked.clip.absolute(),
         start=first,
         end=last,
+        handles=handles,
         track=asked.track,
         matte=matte,
         prompt=asked.prompt,
         spans=tuple(spans),
-        container=container,
+        style=asked.style.value if asked.style else chosen.style,
+        bits=asked.bits.value if asked.bits else chosen.bits,
+        container=asked.container.value if asked.container else chosen.container,
     )

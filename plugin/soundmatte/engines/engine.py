@@ -1,7 +1,8 @@
 """The one interface of separation engines: what they are asked, and what they give back.
 
-An engine turns a mix into an estimate of one stem. It must not know where the mix came from,
-nor what becomes of the stems: making the two stems null is `stemmux.conform`'s subject.
+An engine turns a mix into an estimate of one stem in the mix's own form, or into stems of its own
+making, in pieces. It must not know where the mix came from, nor what becomes of the stems: making
+them fit the mix is `stemmux.conform`'s subject.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from stemmux.conform import Piece, Style
 
 StemName = Literal["target", "residual"]
 #: What an engine may want besides the mix: one channel at 48 kHz, the picture, the mask video.
@@ -54,29 +57,53 @@ class Answer:
         notes: sentences that the person should read before the work starts.
         needs: what it wants besides the mix.
         usd: the most that it will cost.
+        windows: in how many stretches the range is separated.
+        styles: in which the stems can be had.
     """
 
     route: str
     notes: tuple[str, ...] = ()
     needs: frozenset[Need] = frozenset()
     usd: Decimal = Decimal(0)
+    windows: int = 1
+    styles: frozenset[Style] = frozenset({"original"})
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What was cut of a stretch; files that are not needed are None.
+
+    Attributes:
+        covered: share of the picture that the mask calls target, 0 to 1; 1 without a mask.
+    """
+
+    mono: Path | None = None
+    proxy: Path | None = None
+    mask: Path | None = None
+    covered: float = 1.0
+
+
+#: Cuts what the engine needs of a stretch: first sample of the mix, and how many. The files stand
+#: until the next call.
+Cutter = Callable[[int, int, Progress], Cuts]
 
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to work on; files that were not needed are None.
+    """What there is to work on.
 
     Attributes:
         key: the same for the same work.
         mix: WAV, every channel, the clip's own rate.
+        cut: makes the other files that are needed.
+        say: tells the person where the work stands.
         work: what is needed to do the same work again, as JSON values.
     """
 
     key: str
     mix: Path
-    mono: Path | None = None
-    proxy: Path | None = None
-    mask: Path | None = None
+    cut: Cutter = lambda start, frames, progress: Cuts()
+    say: Callable[[str], None] = lambda text: None
     work: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,6 +113,36 @@ class Estimate:
 
     path: Path
     of: StemName
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A stretch in which the target was taken to be silent without a job.
+
+    Attributes:
+        first, last: its first sample of the mix, and the one after its last.
+        why: the matte covers nothing there, or the times say so.
+    """
+
+    first: int
+    last: int
+    why: Literal["matte", "times"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Stems of the engine's own making, which do not fit the mix yet.
+
+    Attributes:
+        pieces: in order, overlapping; together they cover the mix.
+        again: makes one piece, by its index, once more; None where no further payment was agreed
+            to. Raises as `Engine.separate`.
+        silences: the pieces that are silence.
+    """
+
+    pieces: tuple[Piece, ...]
+    again: Callable[[int, Progress], Piece | None] = lambda index, progress: None
+    silences: tuple[Silence, ...] = ()
 
 
 class Engine(Protocol):
@@ -109,8 +166,8 @@ class Engine(Protocol):
 
     def separate(
         self, question: Question, material: Material, folder: Path, progress: Progress
-    ) -> Estimate:
-        """Estimate one stem of the mix into a new file in `folder`.
+    ) -> Estimate | Generated:
+        """Estimate one stem of the mix into a new file in `folder`, or make both in pieces.
 
         Raises:
             EngineRefused: as `consider`.

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from soundmatte.documents import Selection, Separation
 from soundmatte.engines.engine import Engine
-from soundmatte.jobs import steps
 from soundmatte.jobs.claim import Claim
+from soundmatte.jobs.plan import exists
+from soundmatte.jobs.plan import plan as planned
+from soundmatte.jobs.steps import STEPS
 from soundmatte.jobs.work import Work
 from stemmux.files import flush, refused_output
 
@@ -38,9 +40,26 @@ class Listener(Protocol):
         """Something that the person should read."""
 
 
+class _Teller:
+    """Tells a listener every note once."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._told: set[str] = set()
+
+    def say(self, text: str) -> None:
+        self._told.add(text)
+        self._listener.note(text)
+
+    def tell(self, work: Work) -> None:
+        for note in work.notes:
+            if note not in self._told:
+                self.say(note)
+
+
 def plan(selection: Selection, engine: Engine, output: Path, *, overwrite: bool = False) -> Work:
     """What would be done, without doing it; raises as `separate` would."""
-    return steps.plan(Work(selection, engine, output, output, overwrite), lambda share: None)
+    return planned(Work(selection, engine, output, output, overwrite), lambda share: None)
 
 
 def separate(
@@ -50,32 +69,29 @@ def separate(
     listener: Listener,
     *,
     overwrite: bool = False,
+    accept_doubtful: bool = False,
 ) -> Separation:
     """Separate a selection; the stems and the file with them are in `output` afterwards.
 
     Either all of it is there under its final names, or nothing is.
 
     Raises:
+        DoubtfulStems: the stems are empty or implausible, and that was not accepted.
         StemmuxError, SoundmatteError: by what stopped it.
     """
     # The plan comes first, so that a refusal makes no folder.
-    work, told = plan(selection, engine, output, overwrite=overwrite), 0
+    work = plan(selection, engine, output, overwrite=overwrite)
+    teller = _Teller(listener)
     with _folder_in(output) as folder:
-        work = work.having(folder=folder)
-        for step in steps.STEPS[1:]:
-            told = _tell(work, told, listener)
+        work = work.having(folder=folder, accept_doubtful=accept_doubtful, say=teller.say)
+        for step in STEPS[1:]:
+            teller.tell(work)
             with listener.stage(step.__name__) as progress:
                 work = step(work, progress)
-        _tell(work, told, listener)
+        teller.tell(work)
         _deliver(work)
     assert work.separation is not None
     return work.separation
-
-
-def _tell(work: Work, told: int, listener: Listener) -> int:
-    for note in work.notes[told:]:
-        listener.note(note)
-    return len(work.notes)
 
 
 @contextmanager
@@ -119,6 +135,6 @@ def _deliver(work: Work) -> None:
     for kind in kinds:
         # Another program may have written there since the plan was made.
         if work.finished(kind).exists() and not work.overwrite:
-            raise steps.exists(work.finished(kind))
+            raise exists(work.finished(kind))
     for kind in kinds:
         os.replace(work.unfinished(kind), work.finished(kind))

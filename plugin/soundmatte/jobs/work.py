@@ -5,19 +5,23 @@ This module must not know the steps.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-from soundmatte.documents import Placement, Selection, Separation
-from soundmatte.engines.engine import Answer, Engine, Estimate, Question, Sounding
+from soundmatte.documents import Evidence, Placement, Selection, Separation, StemRole
+from soundmatte.engines.engine import Answer, Engine, Estimate, Generated, Question, Sounding
+from stemmux.conform import Conformed
 from stemmux.grid import Mix, Split
 from stemmux.mux import Muxed
+from stemmux.origination import Origination
 from stemmux.probe import Media
-from stemmux.timebase import Span, Timecode, nearest, sample_at
+from stemmux.timebase import Span, Timecode, frame_at, nearest, sample_at
 
 #: A file name may have 255 bytes; this leaves room for what is put behind the clip's name.
 _LONGEST_NAME = 200
@@ -30,6 +34,10 @@ class Work:
     Attributes:
         folder: holds what is not finished; removed at the end, whatever happens.
         output: where the finished files go.
+        accept_doubtful: stems that do not pass the gate are delivered all the same.
+        say: tells the person where the work stands.
+        wanted: the range that was chosen.
+        span: what is separated: the range and its handles.
     """
 
     selection: Selection
@@ -37,16 +45,18 @@ class Work:
     output: Path
     folder: Path
     overwrite: bool = False
+    accept_doubtful: bool = False
+    say: Callable[[str], None] = lambda text: None
     media: Media | None = None
+    wanted: Span | None = None
     span: Span | None = None
     answer: Answer | None = None
     mix: Mix | None = None
-    mono: Path | None = None
-    proxy: Path | None = None
-    mask: Path | None = None
-    estimate: Estimate | None = None
+    made: Estimate | Generated | None = None
+    conformed: Conformed | None = None
     split: Split | None = None
     null_db: float | None = None
+    evidence: Evidence | None = None
     placement: Placement | None = None
     muxed: Muxed | None = None
     separation: Separation | None = None
@@ -59,6 +69,19 @@ class Work:
     def noting(self, *notes: str) -> Self:
         """The same work with more to tell the person."""
         return replace(self, notes=(*self.notes, *(n for n in notes if n not in self.notes)))
+
+    @property
+    def known(self) -> tuple[Media, Span]:
+        """The clip and what of it is separated, once they are planned."""
+        assert self.media is not None
+        assert self.span is not None
+        return self.media, self.span
+
+    @property
+    def settled(self) -> Mix:
+        """The mix, once it is there."""
+        assert self.mix is not None
+        return self.mix
 
     @property
     def question(self) -> Question:
@@ -77,14 +100,23 @@ class Work:
 
     @property
     def key(self) -> str:
-        """The same for the same work: the files as they are, the range, the options, the engine."""
-        told = self.selection.model_dump(mode="json", exclude={"container"})
+        """The same for the same sound to be had: files as they are, range, matte, words, engine.
+
+        What is made of the stems afterwards does not count: another style is no other job.
+        """
+        afterwards = {"container", "style", "bits"}
+        told = self.selection.model_dump(
+            mode="json", exclude={"start", "end", "handles", *afterwards}
+        )
         files = [
             self.selection.media,
             *([self.selection.matte.path] if self.selection.matte else []),
         ]
         stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-        words = json.dumps([told, stamps, self.engine.name, self.engine.identity], sort_keys=True)
+        span = [str(self.span.start), str(self.span.end)] if self.span else []
+        words = json.dumps(
+            [told, span, stamps, self.engine.name, self.engine.identity], sort_keys=True
+        )
         return hashlib.sha256(words.encode()).hexdigest()
 
     @property
@@ -95,6 +127,7 @@ class Work:
             "output": str(self.output.absolute()),
             "overwrite": self.overwrite,
             "engine": self.engine.identity,
+            "usd": str(self.answer.usd) if self.answer else "0",
         }
 
     def unneeded(self, *paths: Path | None) -> None:
@@ -131,6 +164,51 @@ def stem_start(media: Media, span: Span, rate: int) -> int:
     return max(0, nearest(sample_at(media.origin + span.start, rate) - media.origin * rate))
 
 
+def handles(media: Media, wanted: Span, span: Span, rate: int) -> tuple[int, int]:
+    """Samples at the two ends of the cut of `span` that lie outside `wanted`.
+
+    Between them lie the samples that a cut of `wanted` alone would have.
+    """
+    before = sample_at(media.origin + wanted.start, rate) - sample_at(
+        media.origin + span.start, rate
+    )
+    first, last = span.samples(rate)
+    start, end = wanted.samples(rate)
+    return before, max(0, last - first - before - (end - start))
+
+
+def clock(media: Media, time: Fraction) -> str:
+    """A time from the first picture in the clip's own timecode; in seconds if it has none."""
+    rate = media.constant_rate
+    if media.timecode is None or rate is None:
+        return f"{float(time):.3f} s"
+    return str(Timecode(media.timecode.frame + frame_at(time, rate), rate, media.timecode.drop))
+
+
 def time_reference(timecode: Timecode | None, span: Span, rate: int) -> int:
     """Samples since midnight to the start of the range, by the clip's own timecode."""
     return sample_at((timecode.time if timecode else 0) + span.start, rate)
+
+
+def title(work: Work, role: StemRole) -> str:
+    """The name of a stem's track: what it is, in the person's own words where there are any."""
+    if role == "residual":
+        return "Residual"
+    assert work.answer is not None
+    words = " ".join("".join(c if c.isprintable() else " " for c in work.selection.prompt).split())
+    return f"Target: {(words or work.answer.route)[:60]}"
+
+
+def origination(work: Work, role: StemRole) -> Origination:
+    """What a stem's file says of where it comes from."""
+    media, span = work.known
+    made = datetime.datetime.fromtimestamp(media.path.stat().st_mtime, datetime.UTC)
+    return Origination(
+        description=f"{title(work, role)} of {media.path.name}",
+        time_reference=time_reference(media.timecode, span, work.settled.form.rate),
+        date=made.strftime("%Y-%m-%d"),
+        time=made.strftime("%H:%M:%S"),
+        title=title(work, role),
+        timecode_rate=media.timecode.rate if media.timecode else None,
+        drop_frame=media.timecode is not None and media.timecode.drop,
+    )

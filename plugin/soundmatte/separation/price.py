@@ -12,6 +12,7 @@ does not. This module must not know what is separated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -56,17 +57,23 @@ def estimate(duration: Fraction, candidates: int = 1) -> Price:
     Raises:
         UsageError: nothing is to be separated.
     """
-    if duration <= 0 or candidates < 1:
+    return total([duration], candidates)
+
+
+def total(durations: Sequence[Fraction], candidates: int = 1) -> Price:
+    """The price of several separations, each charged by itself; see `estimate`."""
+    if candidates < 1 or not durations or min(durations) <= 0:
         raise UsageError(
-            f"{float(duration):g} s with {candidates} candidates has no price.",
+            f"{float(sum(durations)):g} s with {candidates} candidates has no price.",
             hint="Choose a range that is not empty, and one candidate or more.",
         )
-    units = -(-Fraction(duration) // STEP)
+    units = sum(-(-Fraction(duration) // STEP) for duration in durations)
     thousandths = units * (_FIRST + _MORE * (candidates - 1))
     usd = _decimal(thousandths, 1000)
     more = "" if candidates == 1 else f" with {candidates} candidates"
+    several = "" if len(durations) == 1 else f"{len(durations)} windows, "
     note = (
-        f"At most {usd} USD: {units} × 30 s{more}, begun ones counted whole, "
+        f"At most {usd} USD: {several}{units} × 30 s{more}, begun ones counted whole, "
         f"at the price published in {AS_OF}."
     )
     return Price(usd, units, _decimal(thousandths, _FIRST), note)

@@ -1,14 +1,15 @@
 """From a question to the API's input: which endpoint, which files, which fields.
 
-With a matte it is `visual-separate`, with times `span-separate`, with a text alone `separate`. This
-module must not know how anything is sent.
+With a matte it is `visual-separate`, with times `span-separate`, with a text alone `separate`. Of
+a window only the times that lie in it are asked. This module must not know how anything is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from soundmatte.engines.engine import Need, Question
+from soundmatte.engines.cloud.windows import Window
+from soundmatte.engines.engine import Need, Question, Sounding
 from soundmatte.errors import EngineRefused
 from soundmatte.separation.schema import (
     Acceleration,
@@ -41,6 +42,7 @@ def route_of(question: Question) -> Endpoint:
     Raises:
         EngineRefused: there is nothing to go by, or a matte and times at once.
     """
+    prompt = question.prompt.strip()
     if question.has_matte and question.soundings:
         raise EngineRefused(
             "The service takes a matte or times, not both.", hint="Leave out --span or --matte."
@@ -48,12 +50,41 @@ def route_of(question: Question) -> Endpoint:
     if question.has_matte:
         return "visual-separate"
     if question.soundings:
+        if not prompt and not any(part.include for part in question.soundings):
+            raise EngineRefused(
+                "--exclude-span says when the target does not sound, not which sound it is.",
+                hint="Give --prompt or --span too.",
+            )
         return "span-separate"
-    if question.prompt.strip():
+    if prompt:
         return "separate"
     raise EngineRefused(
         "The service must be told which sound.", hint="Give --matte, --prompt or --span."
     )
+
+
+def within(question: Question, window: Window) -> Question | None:
+    """What is asked of a window; None where the target must be taken to be silent there.
+
+    That is so where the times at which it does not sound cover the window, and, without a text,
+    where none of the times at which it does lies in it: nothing else says which sound it is.
+    """
+    start, length = float(window.start), float(window.duration)
+    inside = [
+        Sounding(max(0.0, part.start - start), min(length, part.end - start), part.include)
+        for part in question.soundings
+    ]
+    kept = tuple(part for part in inside if part.end > part.start)
+    told = question.has_matte or question.prompt.strip() or any(part.include for part in kept)
+    if not told:
+        return None
+    silent_until = 0.0
+    for part in sorted(kept, key=lambda part: part.start):
+        if not part.include and part.start <= silent_until:
+            silent_until = max(silent_until, part.end)
+    if silent_until >= length:
+        return None
+    return replace(question, soundings=kept, duration=window.duration)
 
 
 def needs_of(question: Question) -> frozenset[Need]:

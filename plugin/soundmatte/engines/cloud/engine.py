@@ -1,43 +1,36 @@
-"""The cloud engine: one separation through the API, paid for at most once.
+"""The cloud engine: a range through the separation API, window by window, each paid at most once.
 
-What is open in the ledger is gone on with: a job that was sent is waited for, stems that are here
-are used, and a job of which nobody knows is for a person to decide about. This module must not
-know the wire, nor where the ledger lies.
+Windows are separated one after the other, so that whatever stops the work stops at most one job,
+and what was fetched before is in the ledger. This module must not know the wire, nor where the
+ledger lies.
 """
 
 from __future__ import annotations
 
-import hashlib
-import queue
-import threading
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from soundmatte.engines.cloud.asking import Options, input_for, needs_of, route_of
-from soundmatte.engines.cloud.ledger import Entry, Intent, Ledger
-from soundmatte.engines.engine import Answer, Estimate, Material, Progress, Question
-from soundmatte.separation.errors import CostRefused, SeparationError, SubmitUncertain
-from soundmatte.separation.price import estimate
+from soundmatte.engines.cloud.asking import Options, needs_of, route_of, within
+from soundmatte.engines.cloud.draw import Draw
+from soundmatte.engines.cloud.ledger import Ledger
+from soundmatte.engines.cloud.windows import Window, windows
+from soundmatte.engines.engine import Answer, Generated, Material, Progress, Question, Silence
+from soundmatte.errors import EngineRefused
+from soundmatte.separation.errors import CostRefused, SeparationError
+from soundmatte.separation.price import Price, total
+from stemmux.bwf import WaveFormat, WaveWriter, wave_format
+from stemmux.conform import Piece
 
 if TYPE_CHECKING:
     from soundmatte.separation.client import Client
-    from soundmatte.separation.schema import AnyInput, SeparationOutput, Ticket
 
-#: Seconds that the service may keep what is sent and made: the shortest named term that leaves a
-#: crashed client time to fetch what it has paid for.
-RETENTION = 3600.0
-#: Shares of the progress at which the upload, the wait and the download end.
-_SENT, _MADE, _HERE = 0.2, 0.85, 0.95
-#: Seconds that a job is expected to take, for each second of sound (31 to 35 s for 60 s were seen).
-_PACE = 0.6
-
-_TICK = 0.5
-T = TypeVar("T")
+#: Rate of a file that holds nothing but silence (Hz).
+_SILENT_RATE = 8000
 
 
 @dataclass(frozen=True)
@@ -45,8 +38,8 @@ class Limits:
     """How much may be spent.
 
     Attributes:
-        usd: for one separation, all paid retries together; None is no limit.
-        paid_retries: further jobs that may be paid for when one fails.
+        usd: for one separation, all windows and paid retries together; None is no limit.
+        paid_retries: further jobs that may be paid for in all, where one fails or is drawn again.
     """
 
     usd: Decimal | None = None
@@ -85,201 +78,180 @@ class CloudEngine:
             CostRefused: it would cost more than is allowed.
         """
         route = route_of(question)
-        price = estimate(question.duration, self._options.candidates)
-        most = price.usd * (1 + self._limits.paid_retries)
+        stretches = windows(question.duration)
+        asked = [window for window in stretches if within(question, window) is not None]
+        if not asked:
+            raise EngineRefused(
+                "By --exclude-span the target is silent in the whole range.",
+                hint="Leave out a part of it.",
+            )
+        price = _price(asked, self._options)
+        dearest = max(_price([window], self._options).usd for window in asked)
+        most = price.usd + self._limits.paid_retries * dearest
         if self._limits.usd is not None and most > self._limits.usd:
             raise CostRefused(
                 f"This would cost up to {most} USD; {self._limits.usd} USD are allowed.",
                 hint="Raise --max-cost, choose a shorter range, or use --engine offline.",
             )
-        return Answer(route, (price.note,) if price.note else (), needs_of(question), most)
+        return Answer(
+            route,
+            notes=(price.note,),
+            needs=needs_of(question),
+            usd=most,
+            windows=len(stretches),
+            styles=frozenset({"original", "clean"}),
+        )
 
     def separate(
         self, question: Question, material: Material, folder: Path, progress: Progress
-    ) -> Estimate:
-        """Fetch the service's stems, paying at most what was agreed, and steer the mix by them.
+    ) -> Generated:
+        """Fetch the service's stems of every window, paying at most what was agreed.
 
         Raises:
             SubmitUncertain: an earlier or this job may exist; a person must decide.
             SeparationError: by what stopped it.
         """
-        from stemmux.steer import steer
-
         self.consider(question)
-        ledger = self._open_ledger()
-        with self._connect() as client:
-            run = _Run(client, ledger, self._options, question, material, progress)
-            stems = run.stems(self._limits.paid_retries)
-        out = folder / "estimate.wav"
-        steer(
-            material.mix,
-            *stems,
-            out,
-            lambda share: progress(_HERE + (1 - _HERE) * share),
-        )
-        return Estimate(out, "target")
+        ledger, retries = self._open_ledger(), self._limits.paid_retries
+        job = _Job(self._connect, ledger, self._options, question, material, folder, retries)
+        return job.generated(progress)
 
 
-class _Run:
-    """One separation on its way."""
+class _Job:
+    """One separation on its way, all its windows."""
 
     def __init__(
         self,
-        client: Client,
+        connect: Callable[[], Client],
         ledger: Ledger,
         options: Options,
         question: Question,
         material: Material,
-        progress: Progress,
+        folder: Path,
+        retries: int,
     ) -> None:
-        self.client, self.ledger, self.options = client, ledger, options
-        self.question, self.material, self.progress = question, material, progress
+        self.connect, self.ledger, self.options = connect, ledger, options
+        self.question, self.material, self.folder = question, material, folder
+        self.retries = retries
+        form, frames = wave_format(material.mix)
+        self.windows = windows(question.duration)
+        self.bounds = [window.samples(form.rate, frames) for window in self.windows]
 
-    def stems(self, paid_retries: int) -> tuple[Path, Path]:
-        """Target and residual as the service made them."""
-        entry = self.ledger.find(self.material.key)
-        for attempt in range(paid_retries + 1):
-            try:
-                return self._gone_on_with(entry or self._submit())
-            except SeparationError as error:
-                # Another job is paid for only if this one is known to have ended.
-                if attempt == paid_retries or not (error.ended and error.retryable):
-                    raise
-                entry = None
-        raise AssertionError("the last attempt returns or raises")
+    def generated(self, progress: Progress) -> Generated:
+        """All windows, one after the other."""
+        count = len(self.windows)
+        pieces, silences = [], []
+        with _lazily(self.connect) as client:
+            for index, window in enumerate(self.windows):
+                if count > 1:
+                    self.material.say(f"Window {window.number} of {count}.")
 
-    def _gone_on_with(self, entry: Entry) -> tuple[Path, Path]:
-        if entry.state == "uncertain":
-            raise SubmitUncertain(
-                f"Job {entry.id} was sent, but no answer came: it may have run, and may have been "
-                f"charged (up to {entry.usd} USD).",
-                hint="Look at the service's dashboard. To send it again: "
-                f"soundmatte jobs retry {entry.id} --accept-cost",
-            )
-        if entry.state == "submitting":
-            raise SubmitUncertain(
-                f"Another process is just sending this as job {entry.id}.",
-                hint="Wait for it, then run the same command again.",
-            )
-        kept = self._kept(entry)
-        if kept is not None:
-            return kept
-        return self._fetch(entry)
+                def told(share: float, index: int = index) -> None:
+                    progress((index + share) / count)
 
-    def _kept(self, entry: Entry) -> tuple[Path, Path] | None:
-        """The stems of an earlier run, if they are still what they were."""
-        folder = self.ledger.kept(entry)
-        paths = folder / "target", folder / "residual"
-        for path in paths:
-            if not path.is_file() or _sha256(path) != entry.files.get(path.name):
+                found = self._stems(index, client, told)
+                pieces.append(self._piece(index, found))
+                if isinstance(found, Silence):
+                    silences.append(found)
+                told(1.0)
+        return Generated(tuple(pieces), self._again, tuple(silences))
+
+    def _piece(self, index: int, found: tuple[Path, Path] | Silence) -> Piece:
+        first, last = self.bounds[index]
+        if isinstance(found, Silence):
+            return Piece(self._silent_file(), None, first, last - first)
+        return Piece(*found, first, last - first)
+
+    def _stems(
+        self, index: int, client: Callable[[], Client], progress: Progress
+    ) -> tuple[Path, Path] | Silence:
+        """Target and residual as the service made them, or why there are none."""
+        first, last = self.bounds[index]
+        draw = self._draw(index, 1, client)
+        if draw is None:
+            return Silence(first, last, "times")
+        with _naming(self.windows[index]):
+            entry = draw.found()
+            cuts = None
+            while True:
+                try:
+                    if entry is None:
+                        cuts = cuts or draw.cuts(progress)
+                        if not cuts.covered:
+                            return Silence(first, last, "matte")
+                        entry = draw.submit(cuts, progress)
+                    return draw.stems(entry, progress)
+                except SeparationError as error:
+                    # Another job is paid for only if this one is known to have ended.
+                    if not (self.retries and error.ended and error.retryable):
+                        raise
+                    self.retries -= 1
+                    entry = None
+
+    def _again(self, index: int, progress: Progress) -> Piece | None:
+        """See `Generated.again`."""
+        with _lazily(self.connect) as client:
+            draw = self._draw(index, 2, client)
+            if draw is None:
                 return None
-        return paths
+            entry = draw.found()
+            if entry is None:
+                if not self.retries:
+                    return None
+                self.retries -= 1
+                cuts = draw.cuts(progress)
+                if not cuts.covered:
+                    return None
+                entry = draw.submit(cuts, progress)
+            return self._piece(index, draw.stems(entry, progress))
 
-    def _submit(self) -> Entry:
-        given = self._uploaded()
-        intent = Intent(
-            key=self.material.key,
-            server=self.client.places.queue,
-            endpoint=route_of(self.question),
-            usd=estimate(self.question.duration, self.options.candidates).usd,
-            work=self.material.work,
+    def _draw(self, index: int, number: int, client: Callable[[], Client]) -> Draw | None:
+        """One draw of a window; None where nothing is asked of it."""
+        window, (first, last) = self.windows[index], self.bounds[index]
+        asked = within(self.question, window)
+        if asked is None:
+            return None
+        key = f"{self.material.key}/{first}-{last}" + ("" if number == 1 else f"/{number}")
+        return Draw(
+            client=client,
+            ledger=self.ledger,
+            options=self.options,
+            question=asked,
+            key=key,
+            usd=_price([window], self.options).usd,
+            work={**self.material.work, "window": [window.number, window.of]},
+            cut=lambda progress: self.material.cut(first, last - first, progress),
         )
-        entry = self.ledger.intend(intent)
-        try:
-            ticket = self.client.submit(given, retention=RETENTION)
-        except SubmitUncertain as unknown:
-            return self.ledger.uncertain(entry, str(unknown))
-        except SeparationError as refused:
-            self.ledger.failed(entry, str(refused))
-            raise
-        except BaseException:
-            self.ledger.uncertain(entry, "The program was stopped while the job was sent.")
-            raise
-        return self.ledger.submitted(entry, ticket.request_id, str(ticket.response_url))
 
-    def _uploaded(self) -> AnyInput:
-        material = self.material
-        files = [path for path in (material.proxy, material.mask, material.mono) if path]
-        total = sum(path.stat().st_size for path in files) or 1
-        urls: dict[Path, str] = {}
-        before = 0
+    def _silent_file(self) -> Path:
+        """Silence as long as the longest window, one file for all of them."""
+        import numpy as np
 
-        def told(share: float) -> None:
-            self.progress(_SENT * (before + share * size) / total)
-
-        for path in files:
-            size = path.stat().st_size
-            urls[path] = self.client.upload(path, told=told, retention=RETENTION)
-            before += size
-        named = {"proxy": material.proxy, "mask": material.mask, "mono": material.mono}
-        addresses = {name: urls[path] for name, path in named.items() if path is not None}
-        return input_for(self.question, self.options, **addresses)
-
-    def _fetch(self, entry: Entry) -> tuple[Path, Path]:
-        assert entry.request_id is not None
-        ticket = self.client.ticket(entry.request_id)
-        output = self._waited(entry, ticket)
-        folder = self.ledger.kept(entry)
-        paths, hashes = (folder / "target", folder / "residual"), {}
-        for number, (file, path) in enumerate(
-            zip((output.target, output.residual), paths, strict=True)
-        ):
-
-            def told(share: float, number: int = number) -> None:
-                self.progress(_MADE + (_HERE - _MADE) * (number + share) / 2)
-
-            hashes[path.name] = self.client.download(file, path, told=told).sha256
-        self.ledger.fetched(entry, hashes)
-        return paths
-
-    def _waited(self, entry: Entry, ticket: Ticket) -> SeparationOutput:
-        began = time.monotonic()
-        expected = max(10.0, _PACE * float(self.question.duration))
-
-        def tick() -> None:
-            # The service says no share: come nearer to the end without ever reaching it.
-            waited = time.monotonic() - began
-            self.progress(_SENT + (_MADE - _SENT) * waited / (waited + expected))
-
-        try:
-            return _meanwhile(lambda: self.client.finish(ticket), tick)
-        except SeparationError as error:
-            if error.ended:
-                self.ledger.failed(entry, str(error))
-            raise
-        except BaseException:
-            with suppress(SeparationError):
-                if self.client.cancel(ticket):
-                    self.ledger.cancelled(entry)
-            raise
+        path = self.folder / "silence.wav"
+        if not path.exists():
+            longest = max(float(window.duration) for window in self.windows)
+            with WaveWriter(path, WaveFormat(_SILENT_RATE, 1, "s24")) as writer:
+                writer.write(np.zeros((int(longest * _SILENT_RATE) + 1, 1), np.int32))
+        return path
 
 
-def _meanwhile(work: Callable[[], T], tick: Callable[[], None]) -> T:
-    """Do `work` on another thread and call `tick` twice a second, which may raise to end it."""
-    ends: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            ends.put((work(), None))
-        except BaseException as error:
-            ends.put((None, error))
-
-    # A daemon: a connection that hangs must not keep the program from ending.
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        try:
-            made, error = ends.get(timeout=_TICK)
-            break
-        except queue.Empty:
-            tick()
-    if error is not None:
-        raise error
-    return made  # type: ignore[return-value]
+def _price(asked: Sequence[Window], options: Options) -> Price:
+    return total([window.duration for window in asked], options.candidates)
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+@contextmanager
+def _lazily(connect: Callable[[], Client]) -> Iterator[Callable[[], Client]]:
+    """A client that is connected when it is first asked for, and closed at the end."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(connect()))
+
+
+@contextmanager
+def _naming(window: Window) -> Iterator[None]:
+    """Let errors say in which of several windows they came."""
+    try:
+        yield
+    except SeparationError as error:
+        if window.of > 1:
+            error.args = (f"Window {window.number} of {window.of}: {error}",)
+        raise

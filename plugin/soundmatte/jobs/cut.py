@@ -1,0 +1,115 @@
+"""What is cut out of the clip: the mix once, and of each stretch what the engine wants to see.
+
+Stretches are cut when they are asked for, one at a time into the same files, so that a long range
+needs no more room than a short one; and each from the clip itself by its own sample numbers, so
+that nothing adds up. This module must not know what a stretch is separated for.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from soundmatte.engines.engine import Cuts
+from soundmatte.jobs.work import Work
+from stemmux.timebase import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stemmux.bwf import Encoding
+    from stemmux.ffmpeg import Progress
+
+_ENCODINGS: dict[str, Encoding] = {"16": "s16", "24": "s24", "32f": "f32"}
+
+
+def extract(work: Work, progress: Progress) -> Work:
+    """Cut the range's sound out of the clip and put it on its grid: from here on, the mix."""
+    from stemmux.extract import Cut
+    from stemmux.extract import extract as cut
+    from stemmux.grid import settle
+
+    media, span = work.known
+    raw = work.unfinished("raw.wav")
+    track = work.selection.track
+    cut(media, span, Cut(mix=raw, track=track), progress=lambda share: progress(share * 0.7))
+    mix = settle(
+        raw,
+        work.unfinished("mix.wav"),
+        speakers=media.track(track).speakers,
+        encoding=_ENCODINGS.get(work.selection.bits, "auto"),
+        progress=lambda share: progress(0.7 + share * 0.3),
+    )
+    work.unneeded(raw)
+    progress(1.0)
+    return work.having(mix=mix).noting(*mix.notes)
+
+
+class Cutting:
+    """Cuts stretches for the engine; see `soundmatte.engines.engine.Cutter`.
+
+    Attributes:
+        notes: sentences about the matte that a person should read.
+    """
+
+    def __init__(self, work: Work) -> None:
+        """Nothing is cut yet."""
+        self._work = work
+        self.notes: list[str] = []
+
+    def __call__(self, first: int, frames: int, progress: Progress) -> Cuts:
+        """Cut `frames` samples of the mix from `first` on."""
+        from stemmux.extract import Cut, extract
+
+        work, (media, span) = self._work, self._work.known
+        assert work.answer is not None
+        needs, rate = work.answer.needs, work.settled.form.rate
+        # Whole samples from the range's own first one: they are cut where they lie in the mix.
+        begin, end = Fraction(first, rate), Fraction(first + frames, rate)
+        mask, covered = None, 1.0
+        if "mask" in needs:
+            mask, covered = self._masked(begin, end, lambda share: progress(share * 0.5))
+            if not covered:
+                return Cuts(covered=0.0)
+        mono = work.unfinished("mono.wav") if "mono" in needs else None
+        proxy = work.unfinished("proxy.mov") if "proxy" in needs else None
+        if mono or proxy:
+            extract(
+                media,
+                Span(span.start + begin, span.start + end),
+                Cut(mono=mono, proxy=proxy, track=work.selection.track),
+                progress=lambda share: progress(0.5 + share * 0.5),
+            )
+        return Cuts(mono, proxy, mask, covered)
+
+    def clear(self) -> None:
+        """Remove what was cut last."""
+        self._work.unneeded(*map(self._work.unfinished, ("mono.wav", "proxy.mov", "mask.mp4")))
+
+    def _masked(self, begin: Fraction, end: Fraction, progress: Progress) -> tuple[Path, float]:
+        """The mask video of a stretch of the range, and the share of the picture it covers."""
+        from stemmux.matte import taken, write_mask
+        from stemmux.probe import probe
+
+        work, (media, span) = self._work, self._work.known
+        choice = work.selection.matte
+        assert choice is not None
+        matte = probe(choice.path, picture=True)
+        # Where the range begins in the matte is settled for the whole range. Counted from the
+        # matte's own first picture, its parts can be named one by one.
+        start = taken(matte, media, span).start - matte.origin
+        mask = write_mask(
+            matte,
+            media,
+            Span(start + begin, start + min(end, span.duration)),
+            work.unfinished("mask.mp4"),
+            plane=choice.plane,
+            invert=choice.invert,
+            progress=progress,
+        )
+        if mask.coverage:
+            # Before anything is sent: a matte that is the wrong way round costs as much.
+            for note in mask.notes:
+                work.say(note)
+            self.notes += mask.notes
+        return mask.path, mask.coverage

@@ -1,0 +1,139 @@
+"""The first step: everything that can be checked before any work, and what it will cost.
+
+This module must not write anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from soundmatte.engines.engine import Question
+from soundmatte.errors import EngineRefused, UsageError
+from soundmatte.jobs.work import Work
+from stemmux.errors import MediaError, OutputExists, OutputRefused
+from stemmux.timebase import Span, frame_time, nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stemmux.ffmpeg import Progress
+    from stemmux.probe import Media
+
+#: What the working files of a separation need, in bytes for each sample of every channel: the
+#: float cut, the mix, two estimates, two stems, and the stems again in the remuxed file.
+_BYTES_PER_SAMPLE = 4 + 4 + 2 * 4 + 2 * 4 + 2 * 4
+
+
+def plan(work: Work, progress: Progress) -> Work:
+    """Check everything that can be checked before any work.
+
+    Raises:
+        StemmuxError: the clip, the range, the matte or the place to write to will not do.
+        EngineRefused: the engine cannot do what is asked.
+    """
+    from stemmux.probe import probe
+
+    selection = work.selection
+    media = probe(selection.media)
+    track = media.track(selection.track)
+    wanted = media.span(selection.start, selection.end)
+    span = with_handles(media, wanted, selection.handles)
+    work = work.having(media=media, wanted=wanted, span=span)
+    answer = work.engine.consider(_checked(work.question))
+    if selection.style not in answer.styles:
+        raise EngineRefused(
+            f"The {work.engine.name} engine takes its stems out of the clip's own sound: "
+            f"there is no {selection.style} style of them.",
+            hint="Leave out --style, or use --engine cloud.",
+        )
+    notes = [*media.warnings, *answer.notes, *_handle_notes(work)]
+    if selection.matte is not None:
+        notes += _check_matte(work, media, span)
+    if len(media.audio) > 1:
+        notes.append(
+            f"The clip has {len(media.audio)} audio tracks; number {selection.track} is separated."
+        )
+    _check_output(work, media, span, track.channels * track.rate)
+    return work.having(answer=answer).noting(*notes)
+
+
+def with_handles(media: Media, wanted: Span, handles: Fraction) -> Span:
+    """A range and its handles, as far as the clip has them, in whole frames.
+
+    Args:
+        handles: seconds at each end.
+    """
+    rate = media.constant_rate
+    if rate is not None:
+        handles = frame_time(nearest(handles * rate), rate)
+    end = min(wanted.end + handles, media.duration)
+    return Span(max(Fraction(0), wanted.start - handles), max(wanted.end, end))
+
+
+def _handle_notes(work: Work) -> list[str]:
+    span, wanted, asked = work.span, work.wanted, float(work.selection.handles)
+    assert span is not None
+    assert wanted is not None
+    before, behind = float(wanted.start - span.start), float(span.end - wanted.end)
+    # Half a frame of the slowest film is the rounding to frames.
+    if min(before, behind) > asked - 0.03:
+        return []
+    return [f"The clip has room for handles of {before:.3f} s before and {behind:.3f} s behind."]
+
+
+def _checked(question: Question) -> Question:
+    for part in question.soundings:
+        if part.start < 0 or part.end > float(question.duration) + 1e-6 or part.end <= part.start:
+            raise UsageError(
+                "A --span lies outside the range, or ends before it starts.",
+                hint="Times are counted from the clip's first picture, as in --in and --out.",
+            )
+    return question
+
+
+def _check_matte(work: Work, media: Media, span: Span) -> list[str]:
+    from stemmux.matte import has_alpha, taken
+    from stemmux.probe import probe
+
+    assert work.selection.matte is not None
+    matte = probe(work.selection.matte.path, picture=True)
+    if work.selection.matte.plane == "alpha" and not has_alpha(matte):
+        raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
+    return list(taken(matte, media, span).notes)
+
+
+def _check_output(work: Work, media: Media, span: Span, samples_per_second: int) -> None:
+    kinds = ["target.wav", "residual.wav", *(f"stems.{name}" for name in work.containers)]
+    for path in map(work.finished, kinds):
+        if path.is_dir() or (path.exists() and path.samefile(media.path)):
+            what = "a folder" if path.is_dir() else "the clip itself"
+            raise OutputRefused(
+                f"{path} is {what}, and is not replaced.", hint="Name another folder with -o."
+            )
+        if path.exists() and not work.overwrite:
+            raise exists(path)
+    needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
+    needed += media.path.stat().st_size
+    folder = next(
+        p for p in (work.output.absolute(), *work.output.absolute().parents) if p.exists()
+    )
+    if not folder.is_dir():
+        raise OutputRefused(f"{folder} is a file.", hint="Name a folder with -o.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefused(f"{folder} may not be written to.", hint="Name another folder with -o.")
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputRefused(
+            f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
+            hint="Make room, or name another folder with -o.",
+        )
+
+
+def exists(path: Path) -> OutputExists:
+    """The refusal to replace a file that is there."""
+    return OutputExists(
+        f"{path} is there already.", hint="Name another folder with -o, or give --overwrite."
+    )

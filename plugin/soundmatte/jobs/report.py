@@ -1,0 +1,110 @@
+"""The last step: what was done and what was measured, in one document and in the stems' headers.
+
+This module must not change a sample, or decide anything.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from soundmatte.documents import Loudness, Seam, Separation, SoundName, Window
+from soundmatte.engines.engine import Generated
+from soundmatte.jobs.work import Work
+
+if TYPE_CHECKING:
+    from stemmux.ffmpeg import Progress
+
+_SOUNDS: tuple[SoundName, ...] = ("mix", "target", "residual")
+
+
+def report(work: Work, progress: Progress) -> Work:
+    """Put down what was done and what was measured."""
+    media, span = work.known
+    mix, muxed, placement = work.settled, work.muxed, work.placement
+    assert work.answer is not None
+    assert work.null_db is not None
+    assert work.evidence is not None
+    assert placement is not None
+    offsets = [abs(found) for found in (muxed.offsets if muxed else ()) if found is not None]
+    rate = mix.form.rate
+    return work.having(
+        separation=Separation(
+            clip=media.path,
+            target=work.finished("target.wav").absolute(),
+            residual=work.finished("residual.wav").absolute(),
+            file=work.finished(f"stems.{muxed.container}").absolute() if muxed else None,
+            engine=work.engine.name,
+            route=work.answer.route,
+            style=work.selection.style,
+            usd=float(work.answer.usd),
+            null_db=work.null_db,
+            offset_samples=max(offsets, default=0.0),
+            start=float(span.start),
+            duration=mix.frames / rate,
+            handle_in=placement.stems[0].handle_in / rate,
+            handle_out=placement.stems[0].handle_out / rate,
+            rate=rate,
+            channels=mix.form.channels,
+            frames=mix.frames,
+            encoding=mix.grid.encoding,
+            mix_sha256=mix.sha256,
+            picture=muxed.picture if muxed else None,
+            evidence=work.evidence,
+            windows=_windows(work),
+            seams=_seams(work),
+            loudness=_loudness(work, progress),
+            notes=work.notes,
+            placement=placement,
+        )
+    )
+
+
+def _windows(work: Work) -> tuple[Window, ...]:
+    made, found = work.made, work.conformed
+    if not isinstance(made, Generated) or found is None:
+        return ()
+    (_, span), rate = work.known, work.settled.form.rate
+    silent = {part.first: part.why for part in made.silences}
+    return tuple(
+        Window(
+            start=float(span.start + Fraction(piece.start, rate)),
+            duration=piece.frames / rate,
+            silent=silent.get(piece.start),
+        )
+        for piece in made.pieces
+    )
+
+
+def _seams(work: Work) -> tuple[Seam, ...]:
+    (_, span), rate = work.known, work.settled.form.rate
+    seams = work.conformed.seams if work.conformed else ()
+    return tuple(
+        Seam(
+            start=float(span.start + Fraction(seam.start, rate)),
+            end=float(span.start + Fraction(seam.end, rate)),
+            jump_db=min(300.0, max(-300.0, seam.jump_db)),
+            agreement=seam.agreement,
+            smooth=seam.smooth,
+        )
+        for seam in seams
+    )
+
+
+def _loudness(work: Work, progress: Progress) -> dict[SoundName, Loudness]:
+    """Of the mix and of both stems; the stems say theirs themselves from here on."""
+    from stemmux.loudness import measure
+    from stemmux.origination import stamp_loudness
+
+    found: dict[SoundName, Loudness] = {}
+    for number, name in enumerate(_SOUNDS):
+        path = work.unfinished(f"{name}.wav")
+        measured = measure(path, progress=_part(progress, number, len(_SOUNDS)))
+        if name != "mix":
+            stamp_loudness(path, measured)
+        found[name] = Loudness.model_validate(measured.as_values())
+    return found
+
+
+def _part(progress: Progress, number: int, of: int) -> Progress:
+    return lambda share: progress((number + share) / of)
