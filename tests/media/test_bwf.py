@@ -347,18 +347,19 @@ def test_four_gigabytes_are_read_to_the_last_sample(tmp_path: Path, encoding: En
     assert np.array_equal(soundfile.read(tail)[0] / STEP, edge[::-1])
 
 
-def test_silence_is_zeros_wherever_it_stands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", [BLOCK, BLOCK + 1])
+def test_silence_is_zeros_wherever_it_stands(tmp_path: Path, last: int) -> None:
     out, one = tmp_path / "x.wav", np.ones((1, 1), np.int32)
     with WaveWriter(out, WaveFormat(48000, 1, "s24")) as writer:
         writer.write_silence(3)
         writer.write(one)
         writer.write_silence(2)
         writer.write(one)
-        writer.write_silence(BLOCK)
+        writer.write_silence(last)
     steps = np.concatenate(list(step_blocks(out)))[:, 0]
-    assert len(steps) == BLOCK + 7
+    assert len(steps) == last + 7
     assert list(np.flatnonzero(steps)) == [3, 6]
-    assert len(chunks(out)[b"data"]) == 3 * (BLOCK + 7)
+    assert len(chunks(out)[b"data"]) == 3 * (last + 7)
 
 
 def test_blocks_can_start_and_stop_anywhere(tmp_path: Path) -> None:
