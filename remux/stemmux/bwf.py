@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from stemmux.errors import OutputRefused, UnreadableMedia
-from stemmux.origination import Origination as Origination
+from stemmux.origination import Origination
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from stemmux.bwf import (
     BITS,
     Encoding,
-    Origination,
     WaveFormat,
     WaveWriter,
     float_blocks,
@@ -28,6 +27,7 @@ from stemmux.bwf import (
 )
 from stemmux.errors import MediaError
 from stemmux.ffmpeg import Progress
+from stemmux.origination import Origination
 
 if TYPE_CHECKING:
     import numpy as np

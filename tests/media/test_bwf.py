@@ -21,7 +21,6 @@ from stemmux.bwf import (
     BITS,
     BLOCK,
     Encoding,
-    Origination,
     WaveFormat,
     WaveWriter,
     float_blocks,
@@ -30,7 +29,7 @@ from stemmux.bwf import (
 )
 from stemmux.errors import UnreadableMedia
 from stemmux.loudness import Loudness
-from stemmux.origination import stamp_loudness
+from stemmux.origination import Origination, stamp_loudness
 
 STEP = 2.0**-23
 FRAMES = 30_000

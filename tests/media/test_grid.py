@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.media.making import Sound, Studio, ffmpeg, noise
 
-from stemmux.bwf import BITS, BLOCK, Encoding, Origination, step_blocks
+from stemmux.bwf import BITS, BLOCK, Encoding, step_blocks
 from stemmux.errors import MediaError
 from stemmux.extract import Cut, extract
 from stemmux.grid import LOUDEST, Mix, Split, pair, settle, split
 from stemmux.measure import null_db
+from stemmux.origination import Origination
 from stemmux.probe import probe
 
 STEP = 2.0**-23
