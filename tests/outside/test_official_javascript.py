@@ -8,42 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.service import caller as calling
+from tests.outside import node as programs
+from tests.outside.node import PRELOAD, Node
 from tests.service import fixtures
 from tests.service import receiver as receiving
-from tests.service.caller import APP, Caller
-from tests.service.fixtures import SeparationService
 from tests.service.receiver import Receiver
 
 pytestmark = pytest.mark.outside
-own, noise_clip, receiver = calling.own, fixtures.noise_clip, receiving.receiver
-ENDPOINT = f"{APP}/visual-separate"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-REWRITE = """
-const HOSTS = {"queue.fal.run": "QUEUE", "fal.run": "RUN", "rest.fal.ai": "REST"};
-const rewrite = (url) => {
-  const at = new URL(url);
-  const base = HOSTS[at.host];
-  return base ? base + at.pathname + at.search : url;
-};
-"""
-MIDDLEWARE = """
-import { fal, ApiError, ValidationError } from "@fal-ai/client";
-fal.config({
-  credentials: "KEY",
-  requestMiddleware: async (request) => ({ ...request, url: rewrite(request.url) }),
-});
-const endpoint = "fal-ai/sam-audio/visual-separate";
-const say = (value) => console.log(JSON.stringify(value));
-"""
-PRELOAD = "const first = fetch;\nglobalThis.fetch = (url, init) => first(rewrite(url), init);\n"
+own, node = programs.own, programs.node
+noise_clip, receiver = fixtures.noise_clip, receiving.receiver
 #: The example of the API's page, but for the file, which is one of ours.
 EXAMPLE = """
 import { fal } from "@fal-ai/client";
@@ -64,45 +42,6 @@ const result = await fal.subscribe("fal-ai/sam-audio/visual-separate", {
 });
 console.log(JSON.stringify([result.data, result.requestId, lines]));
 """
-
-
-class Node:
-    """Runs programs that use the client."""
-
-    def __init__(self, service: SeparationService, folder: Path) -> None:
-        self.service = service
-        self.folder = folder
-        (folder / "node_modules").symlink_to(CACHE / "soundmatte-node" / "node_modules")
-        self.rewrite = REWRITE
-        for role in ("queue", "run", "rest"):
-            self.rewrite = self.rewrite.replace(role.upper(), getattr(service, role))
-
-    def program(self, text: str, *options: str) -> Any:
-        """Run a program; what it says."""
-        path = self.folder / "program.mjs"
-        path.write_text(text, encoding="utf-8")
-        environment = {**os.environ, "FAL_KEY": self.service.key}
-        done = subprocess.run(
-            ["node", *options, str(path)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=self.folder,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def __call__(self, text: str, **values: str) -> Any:
-        """Run a piece of program with the client at hand; what it says."""
-        for name, value in values.items():
-            text = text.replace(name, value)
-        return self.program(self.rewrite + MIDDLEWARE.replace("KEY", self.service.key) + text)
-
-
-@pytest.fixture
-def node(own: Caller, tmp_path: Path) -> Node:
-    return Node(own.service, tmp_path)
 
 
 def data_uri(path: Path) -> str:
@@ -154,6 +93,7 @@ def test_subscribe_with_logs(node: Node, noise_clip: Path, mode: str) -> None:
 
 
 def test_submit_status_result(node: Node, noise_clip: Path) -> None:
+    node.service.settings(job_seconds=1)
     first, early, done, result = node(
         """
         const { request_id } = await fal.queue.submit(endpoint, { input: { video_url: "CLIP" } });
