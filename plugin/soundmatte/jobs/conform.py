@@ -167,18 +167,21 @@ def _measured(work: Work, stems: Split) -> Evidence:
     """The evidence where the engine took its stem out of the mix: is there anything in it?"""
     mix, target = _level_db(work.settled.path), _level_db(stems.target)
     doubts = []
-    if mix == _FLOOR_DB:
+    if mix == -math.inf:
         doubts.append("The range is silent.")
     elif target - mix < _NOTHING_DB:
-        level = "silent" if target == _FLOOR_DB else f"{mix - target:.0f} dB below the clip's sound"
+        below = f"{mix - target:.0f} dB below the clip's sound"
+        level = "silent" if target == -math.inf else below
         doubts.append(f"Nothing was found: the target is {level}.")
     return Evidence(
-        target_dbfs=target, target_share_db=max(_FLOOR_DB, target - mix), doubts=tuple(doubts)
+        target_dbfs=_finite(target),
+        target_share_db=_finite(target - mix if target > -math.inf else target),
+        doubts=tuple(doubts),
     )
 
 
 def _level_db(path: Path) -> float:
-    """RMS of all channels against full scale."""
+    """RMS of all channels against full scale; -inf is silence."""
     import numpy as np
 
     from stemmux.bwf import float_blocks
@@ -187,7 +190,7 @@ def _level_db(path: Path) -> float:
     for block in float_blocks(path):
         energy += float(np.sum(block.astype(np.float64) ** 2))
         count += block.size
-    return 10 * math.log10(energy / count) if energy else _FLOOR_DB
+    return 10 * math.log10(energy / count) if energy else -math.inf
 
 
 def _finite(value: float) -> float:
