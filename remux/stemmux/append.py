@@ -23,7 +23,6 @@ from stemmux.errors import MediaError, NotAppendable
 from stemmux.files import refused_output
 from stemmux.movie import Movie, read_movie
 from stemmux.sound_track import MOST_FRAMES, SoundTrack
-from stemmux.timebase import nearest
 from stemmux.wave_bytes import WaveBytes, wave_bytes
 
 if TYPE_CHECKING:
@@ -74,9 +73,8 @@ def append(
 ) -> None:
     """Write `out`, a MOV file: the clip as it is, with the stems as further audio tracks.
 
-    A stem starts on the sample of the file's clock that lies nearest to its place: at most half a
-    sample from it, and exactly where the sound lies that it was cut from. `out` is replaced if it
-    exists, and removed again if anything fails.
+    The stems start on their sample exactly. `out` is replaced if it exists, and removed again if
+    anything fails.
 
     Args:
         default: which sound players use unasked: all (None), the clip's own ("clip"), or the stem
@@ -91,7 +89,10 @@ def append(
         raise NotAppendable("Only MOV files can be added to at their end.")
     if not stems:
         raise NotAppendable("There is nothing to add.")
-    parts = [_part(stem, media) for stem in stems]
+    if media.origin != 0:
+        # Right by the clock, but MLT then puts each kind of sound somewhere else.
+        raise NotAppendable("The first picture does not lie at the zero of the file's clock.")
+    parts = [_part(stem) for stem in stems]
     with _opened(media.path) as source:
         movie = read_movie(source, source.seek(0, os.SEEK_END))
         stretches = list(_interleaved(parts, movie.size + len(long_head(b"mdat", 0))))
@@ -119,11 +120,11 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
         raise
 
 
-def _part(stem: Stem, media: Media) -> _Part:
+def _part(stem: Stem) -> _Part:
     """The stem as it will lie in the file.
 
     Raises:
-        NotAppendable: its samples cannot be copied as they lie, or it starts before the movie.
+        NotAppendable: its samples cannot be copied as they lie, or no track can hold them.
     """
     form, frames = wave_format(stem.path)
     try:
@@ -132,13 +133,11 @@ def _part(stem: Stem, media: Media) -> _Part:
         raise NotAppendable(str(error)) from error
     if frames == 0 or (wave.rate, wave.channels, wave.frames) != (form.rate, form.channels, frames):
         raise NotAppendable(f"The stem {stem.path.name} is empty, or damaged.")
-    # Halves go down, as the way back from `jobs.work.stem_start`, where they go up.
-    lead = -nearest(-(media.origin * wave.rate + stem.start))
-    if stem.start < 0 or lead < 0:
+    if stem.start < 0:
         raise NotAppendable(f"The stem {stem.path.name} would start before the movie does.")
-    if lead + frames > MOST_FRAMES:
+    if stem.start + frames > MOST_FRAMES:
         raise NotAppendable(f"The stem {stem.path.name} is longer than a track can be.")
-    return _Part(stem.title, wave, lead)
+    return _Part(stem.title, wave, stem.start)
 
 
 def _interleaved(parts: Sequence[_Part], start: int) -> Iterator[_Stretch]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from stemmux.errors import UnreadableMedia
 
 #: More atoms than this beside one another are no movie.
-_MOST = 100_000
+_MOST = 10_000
 _SMALL, _LARGE = 8, 16
 _HINT = "Was it copied completely?"
 
