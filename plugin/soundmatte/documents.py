@@ -26,6 +26,15 @@ ContainerChoice = Literal["auto", "mov", "mp4", "mkv"]
 BitsChoice = Literal["auto", "16", "24", "32f"]
 
 
+#: Stands for silence, and its opposite for everything: JSON has no infinity (dB).
+_FLOOR = -300.0
+
+
+def finite(value: float) -> float:
+    """A level or a confidence as documents can hold it."""
+    return min(-_FLOOR, max(_FLOOR, value))
+
+
 class _Document(BaseModel):
     """Unknown fields are refused: a newer document must not be half understood."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from tests.jobs.bench import Part, files, steps
 from tests.media.making import Studio
 
 from soundmatte.cli import options
+from soundmatte.engines.cloud.ledger import Intent
+from soundmatte.jobs.journal import Journal
 
 #: A server that is never reached: what costs money is planned here, not done.
 CLOUD = ("--engine", "cloud", "--server", "http://127.0.0.1:9", "--prompt", "dog")
@@ -118,3 +121,18 @@ def test_the_price_is_that_of_all_windows(shell: Shell, long: Path, tmp_path: Pa
     words = ("separate", long, "-o", tmp_path / "out", "--dry-run", "--json")
     assert shell(*words, *spans).result["cost"] == 0.05
     assert files(tmp_path) == set()
+
+
+def test_jobs_name_their_window_and_what_a_retry_goes_on_with(shell: Shell) -> None:
+    journal = Journal.open()
+    for number in (1, 2):
+        work = {"selection": {"media": "/a/shot.mov"}, "window": [number, 12], "usd": "0.60"}
+        entry = journal.intend(Intent(f"key/{number}", "s", "separate", Decimal("0.05"), work))
+    journal.uncertain(entry, "No answer came.")
+    lines = shell("jobs", "list").out.splitlines()
+    assert lines[0].endswith("0.05 USD  shot.mov (window 2 of 12)")
+    assert lines[2].endswith("0.05 USD  shot.mov (window 1 of 12)")
+    assert [job["window"] for job in shell("jobs", "list", "--json").result] == [[2, 12], [1, 12]]
+    said = shell("jobs", "retry", entry.id)
+    assert said.status == 2
+    assert "up to 0.05 USD (the whole separation was agreed to at 0.60 USD)." in said.err

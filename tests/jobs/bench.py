@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,21 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from soundmatte.engines.engine import Answer, Estimate, Material, Progress, Question, StemName
+from soundmatte.engines.cloud.engine import CloudEngine, Limits
+from soundmatte.engines.engine import (
+    Answer,
+    Estimate,
+    Generated,
+    Material,
+    Progress,
+    Question,
+    StemName,
+)
 from soundmatte.errors import EngineRefused
+from soundmatte.jobs.journal import Journal
+from soundmatte.separation.client import Client
+from soundmatte.separation.places import Places
+from stemmux.conform import Piece
 
 Steps = npt.NDArray[np.int64]
 
@@ -75,6 +88,66 @@ class Failing(Part):
         """Leave a file half written."""
         (folder / "estimate.part.wav").write_bytes(b"RIFF")
         raise self._error
+
+
+class Drawing(Part):
+    """An engine that makes stems of its own in two windows, as often as it is asked to.
+
+    Every other draw is as loud as it should be; the ones between are another sound.
+    """
+
+    name = "drawing"
+
+    def __init__(self, good: Sequence[bool], agreed: int) -> None:
+        """Which draws of the second window are good, and how many more than one were agreed."""
+        super().__init__()
+        self._good, self.draws, self._agreed = list(good), 0, agreed
+
+    def consider(self, question: Question) -> Answer:
+        """Take everything."""
+        return Answer("drawing", windows=2, styles=frozenset({"original", "clean"}))
+
+    def separate(
+        self, question: Question, material: Material, folder: Path, progress: Progress
+    ) -> Generated:
+        """Two windows that share a second."""
+        sound, rate = soundfile.read(material.mix, always_2d=True)
+        middle, shared = len(sound) // 2, rate // 2
+        bounds = [(0, middle + shared), (middle - shared, len(sound))]
+
+        def drawn(index: int) -> Piece:
+            first, last = bounds[index]
+            mono = sound[first:last].mean(axis=1)
+            target = low_passed(mono)
+            if index:
+                self.draws += 1
+                if not self._good[self.draws - 1]:
+                    target = np.random.default_rng(self.draws).normal(0, 0.1, len(mono))
+            paths = [folder / f"{name}-{index}-{self.draws}.wav" for name in ("t", "r")]
+            for path, stem in zip(paths, (target, mono - target), strict=True):
+                soundfile.write(path, stem, rate, subtype="FLOAT")
+            return Piece(paths[0], paths[1], first, last - first)
+
+        def again(index: int, progress: Progress) -> Piece | None:
+            if self.draws > self._agreed:
+                return None
+            return drawn(index)
+
+        return Generated((drawn(0), drawn(1)), again)
+
+
+def low_passed(mono: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A moving mean that moves nothing in time: what the loopback service takes for the target."""
+    return np.convolve(mono, np.ones(17) / 17, mode="same")
+
+
+def cloud(service: Any, folder: Path, **limits: Any) -> CloudEngine:
+    """The cloud engine at the loopback service, with a journal in `folder`."""
+
+    def connect() -> Client:
+        return Client(key=service.key, places=Places.server(service.base))
+
+    return CloudEngine(connect, lambda: Journal.open(folder), limits=Limits(**limits))
 
 
 class Notebook:

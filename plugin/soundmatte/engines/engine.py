@@ -134,10 +134,10 @@ class Generated:
     """Stems of the engine's own making, which do not fit the mix yet.
 
     Attributes:
-        pieces: in order, overlapping; together they cover the mix.
+        pieces: in order, overlapping; where there is none, the target is silent.
         again: makes one piece, by its index, once more; None where no further payment was agreed
             to. Raises as `Engine.separate`.
-        silences: the pieces that are silence.
+        silences: where there is none.
     """
 
     pieces: tuple[Piece, ...]

@@ -10,7 +10,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from soundmatte.documents import Evidence
+from soundmatte.documents import Evidence, finite
 from soundmatte.engines.engine import Estimate, Generated
 from soundmatte.errors import DoubtfulStems, SoundmatteError
 from soundmatte.jobs.work import Work, clock, origination
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from stemmux.ffmpeg import Progress
     from stemmux.grid import Split
 
-_FLOOR_DB = -300.0
 #: An engine's own stem that is further below the mix than this holds nothing (dB).
 _NOTHING_DB = -60.0
 #: Share of the progress at which what the engine made fits the mix.
@@ -39,7 +38,7 @@ def conform(work: Work, progress: Progress) -> Work:
         work = _fitted(work, made, lambda share: progress(share * _FITTED))
     stems = _settled(work, lambda share: progress(_FITTED + share * (1 - _FITTED)))
     mix = work.settled
-    level = max(_FLOOR_DB, null_db(mix.path, [stems.target, stems.residual]))
+    level = finite(null_db(mix.path, [stems.target, stems.residual]))
     evidence = _measured(work, stems) if work.conformed is None else _gathered(work.conformed)
     return work.having(split=stems, null_db=level, evidence=evidence)
 
@@ -72,20 +71,33 @@ def gate(work: Work, progress: Progress) -> Work:
 
 def _fitted(work: Work, made: Generated, progress: Progress) -> Work:
     """What the engine made, made to fit the mix; rough seams drawn again as far as agreed."""
-    pieces = list(made.pieces)
+    pieces, tried = list(made.pieces), set[int]()
     found = _conformed(work, pieces, 0, lambda share: progress(share * 0.5))
-    for number, seam in enumerate(seam for seam in found.seams if not seam.smooth):
-        index = next(i for i, piece in enumerate(pieces) if piece.start == seam.start)
-        other = _drawn_again(work, made, index, progress)
+    while (later := _behind_rough_seam(found, pieces, tried)) is not None:
+        tried.add(later)
+        try:
+            other = made.again(later, lambda share: progress(0.5))
+        except SoundmatteError as error:
+            work = work.noting(f"Another draw of a window failed: {error} {error.hint}")
+            continue
         if other is None:
             continue
-        drawn = [*pieces[:index], other, *pieces[index + 1 :]]
-        again = _conformed(work, drawn, number + 1, lambda share: progress(0.5 + share * 0.5))
-        if _agreement(again, other) > _agreement(found, pieces[index]):
+        drawn = [*pieces[:later], other, *pieces[later + 1 :]]
+        again = _conformed(work, drawn, len(tried), lambda share: progress(0.5 + share * 0.5))
+        if _agreement(again, other) > _agreement(found, pieces[later]):
             pieces, found, again = drawn, again, found
         work.unneeded(again.target, again.residual)
     progress(1.0)
     return work.having(conformed=found).noting(*found.notes, *_seam_notes(work, found))
+
+
+def _behind_rough_seam(found: Conformed, pieces: list[Piece], tried: set[int]) -> int | None:
+    """The first window that does not agree with the one before it, of those not tried yet."""
+    for seam in found.seams:
+        later = max(i for i, piece in enumerate(pieces) if piece.start < seam.end)
+        if not seam.smooth and later not in tried:
+            return later
+    return None
 
 
 def _conformed(work: Work, pieces: list[Piece], number: int, progress: Progress) -> Conformed:
@@ -96,19 +108,10 @@ def _conformed(work: Work, pieces: list[Piece], number: int, progress: Progress)
     return conform(work.settled, pieces, folder, style=work.selection.style, progress=progress)
 
 
-def _drawn_again(work: Work, made: Generated, index: int, progress: Progress) -> Piece | None:
-    """Another draw of a window; None where none was agreed to, or it failed."""
-    try:
-        return made.again(index, lambda share: progress(0.5))
-    except SoundmatteError as error:
-        work.say(f"Window {index + 1} was to be drawn again, which failed: {error} {error.hint}")
-        return None
-
-
 def _agreement(found: Conformed, piece: Piece) -> float:
     """How well a piece agrees with its neighbours: with the worse of them."""
-    ends = (piece.start, piece.start + piece.frames)
-    seams = [seam for seam in found.seams if seam.start == ends[0] or seam.end == ends[1]]
+    end = piece.start + piece.frames
+    seams = [s for s in found.seams if s.start < end and s.end > piece.start]
     return min((_likeness(seam) for seam in seams), default=1.0)
 
 
@@ -153,11 +156,11 @@ def _gathered(found: Conformed) -> Evidence:
     """The evidence as a document, without infinities."""
     evidence = found.evidence
     return Evidence(
-        target_dbfs=_finite(evidence.target_dbfs),
-        target_share_db=_finite(evidence.target_share_db),
+        target_dbfs=finite(evidence.target_dbfs),
+        target_share_db=finite(evidence.target_share_db),
         explained=evidence.explained,
         correlation=evidence.correlation,
-        confidence=_finite(evidence.confidence),
+        confidence=finite(evidence.confidence),
         doubts=evidence.doubts,
         clean_may_be_better=evidence.clean_may_be_better,
     )
@@ -174,8 +177,8 @@ def _measured(work: Work, stems: Split) -> Evidence:
         level = "silent" if target == -math.inf else below
         doubts.append(f"Nothing was found: the target is {level}.")
     return Evidence(
-        target_dbfs=_finite(target),
-        target_share_db=_finite(target - mix if target > -math.inf else target),
+        target_dbfs=finite(target),
+        target_share_db=finite(target - mix if target > -math.inf else target),
         doubts=tuple(doubts),
     )
 
@@ -191,7 +194,3 @@ def _level_db(path: Path) -> float:
         energy += float(np.sum(block.astype(np.float64) ** 2))
         count += block.size
     return 10 * math.log10(energy / count) if energy else -math.inf
-
-
-def _finite(value: float) -> float:
-    return min(-_FLOOR_DB, max(_FLOOR_DB, value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from soundmatte.documents import Loudness, Seam, Separation, SoundName, Window
+from soundmatte.documents import Loudness, Seam, Separation, SoundName, Window, finite
 from soundmatte.engines.engine import Generated
 from soundmatte.jobs.work import Work
 
@@ -64,31 +64,44 @@ def _windows(work: Work) -> tuple[Window, ...]:
     made, found = work.made, work.conformed
     if not isinstance(made, Generated) or found is None:
         return ()
-    (_, span), rate = work.known, work.settled.form.rate
-    silent = {part.first: part.why for part in made.silences}
-    return tuple(
+    rate = work.settled.form.rate
+    asked = [
         Window(
-            start=float(span.start + Fraction(piece.start, rate)),
+            start=_time(work, piece.start),
             duration=piece.frames / rate,
-            silent=silent.get(piece.start),
+            delay=place.delay if place.trusted else None,
+            inverted=place.trusted and place.inverted,
+            drift_ppm=place.drift_ppm if place.trusted else 0.0,
+            confidence=finite(place.confidence),
         )
-        for piece in made.pieces
-    )
+        for piece, place in zip(made.pieces, found.alignments, strict=True)
+    ]
+    unasked = [
+        Window(
+            start=_time(work, part.first), duration=(part.last - part.first) / rate, silent=part.why
+        )
+        for part in made.silences
+    ]
+    return tuple(sorted([*asked, *unasked], key=lambda window: window.start))
 
 
 def _seams(work: Work) -> tuple[Seam, ...]:
-    (_, span), rate = work.known, work.settled.form.rate
-    seams = work.conformed.seams if work.conformed else ()
     return tuple(
         Seam(
-            start=float(span.start + Fraction(seam.start, rate)),
-            end=float(span.start + Fraction(seam.end, rate)),
-            jump_db=min(300.0, max(-300.0, seam.jump_db)),
+            start=_time(work, seam.start),
+            end=_time(work, seam.end),
+            jump_db=finite(seam.jump_db),
             agreement=seam.agreement,
             smooth=seam.smooth,
         )
-        for seam in seams
+        for seam in (work.conformed.seams if work.conformed else ())
     )
+
+
+def _time(work: Work, sample: int) -> float:
+    """Seconds from the clip's first picture to a sample of the mix."""
+    _, span = work.known
+    return float(span.start + Fraction(sample, work.settled.form.rate))
 
 
 def _loudness(work: Work, progress: Progress) -> dict[SoundName, Loudness]:

@@ -37,7 +37,7 @@ def separate(work: Work, progress: Progress) -> Work:
         cutting.clear()
     work = work.noting(*cutting.notes)
     if isinstance(made, Generated):
-        if made.silences and len(made.silences) == len(made.pieces):
+        if not made.pieces:
             raise MediaError(
                 "The matte covers nothing in this range.",
                 hint="Look at it with soundmatte preview; --invert-matte turns it round.",

@@ -23,14 +23,11 @@ from soundmatte.engines.engine import Answer, Generated, Material, Progress, Que
 from soundmatte.errors import EngineRefused
 from soundmatte.separation.errors import CostRefused, SeparationError
 from soundmatte.separation.price import Price, total
-from stemmux.bwf import WaveFormat, WaveWriter, wave_format
+from stemmux.bwf import wave_format
 from stemmux.conform import Piece
 
 if TYPE_CHECKING:
     from soundmatte.separation.client import Client
-
-#: Rate of a file that holds nothing but silence (Hz).
-_SILENT_RATE = 8000
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class CloudEngine:
         """
         self.consider(question)
         ledger, retries = self._open_ledger(), self._limits.paid_retries
-        job = _Job(self._connect, ledger, self._options, question, material, folder, retries)
+        job = _Job(self._connect, ledger, self._options, question, material, retries)
         return job.generated(progress)
 
 
@@ -127,12 +124,10 @@ class _Job:
         options: Options,
         question: Question,
         material: Material,
-        folder: Path,
         retries: int,
     ) -> None:
         self.connect, self.ledger, self.options = connect, ledger, options
-        self.question, self.material, self.folder = question, material, folder
-        self.retries = retries
+        self.question, self.material, self.retries = question, material, retries
         form, frames = wave_format(material.mix)
         self.windows = windows(question.duration)
         self.bounds = [window.samples(form.rate, frames) for window in self.windows]
@@ -140,7 +135,8 @@ class _Job:
     def generated(self, progress: Progress) -> Generated:
         """All windows, one after the other."""
         count = len(self.windows)
-        pieces, silences = [], []
+        made: list[tuple[int, Piece]] = []
+        silences: list[Silence] = []
         with _lazily(self.connect) as client:
             for index, window in enumerate(self.windows):
                 if count > 1:
@@ -150,17 +146,20 @@ class _Job:
                     progress((index + share) / count)
 
                 found = self._stems(index, client, told)
-                pieces.append(self._piece(index, found))
                 if isinstance(found, Silence):
                     silences.append(found)
+                else:
+                    made.append((index, self._piece(index, found)))
                 told(1.0)
-        return Generated(tuple(pieces), self._again, tuple(silences))
 
-    def _piece(self, index: int, found: tuple[Path, Path] | Silence) -> Piece:
+        def again(number: int, progress: Progress) -> Piece | None:
+            return self._again(made[number][0], progress)
+
+        return Generated(tuple(piece for _, piece in made), again, tuple(silences))
+
+    def _piece(self, index: int, stems: tuple[Path, Path]) -> Piece:
         first, last = self.bounds[index]
-        if isinstance(found, Silence):
-            return Piece(self._silent_file(), None, first, last - first)
-        return Piece(*found, first, last - first)
+        return Piece(*stems, first, last - first)
 
     def _stems(
         self, index: int, client: Callable[[], Client], progress: Progress
@@ -222,17 +221,6 @@ class _Job:
             work={**self.material.work, "window": [window.number, window.of]},
             cut=lambda progress: self.material.cut(first, last - first, progress),
         )
-
-    def _silent_file(self) -> Path:
-        """Silence as long as the longest window, one file for all of them."""
-        import numpy as np
-
-        path = self.folder / "silence.wav"
-        if not path.exists():
-            longest = max(float(window.duration) for window in self.windows)
-            with WaveWriter(path, WaveFormat(_SILENT_RATE, 1, "s24")) as writer:
-                writer.write(np.zeros((int(longest * _SILENT_RATE) + 1, 1), np.int32))
-        return path
 
 
 def _price(asked: Sequence[Window], options: Options) -> Price:
