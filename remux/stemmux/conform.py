@@ -9,80 +9,25 @@ result on the grid is `stemmux.grid`'s subject. This module must not know who ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from stemmux.bwf import refused_samples
+from stemmux.fitting import Evidence, Fitting, Piece, evidence_of
 from stemmux.grid import Mix
-from stemmux.steer import steer
+from stemmux.joining import Joint, Seam
 
 if TYPE_CHECKING:
+    from soundfile import SoundFile
+
     from stemmux.align import Alignment
     from stemmux.ffmpeg import Progress
 
+__all__ = ["Conformed", "Evidence", "Piece", "Seam", "Style", "conform"]
+
 Style = Literal["original", "clean"]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Two stems of one stretch of the mix, as they arrived: any rate, channels, length.
-
-    Attributes:
-        residual: None where only the target is there.
-        start, frames: the stretch, in samples of the mix. Pieces come in order; where two overlap
-            they are cross-faded.
-    """
-
-    target: Path
-    residual: Path | None
-    start: int
-    frames: int
-
-
-@dataclass(frozen=True)
-class Seam:
-    """Where two pieces meet, and how well they agree there.
-
-    Attributes:
-        start, end: of the overlap, in samples of the mix.
-        jump_db: level of the target in the later piece over that in the earlier one.
-        agreement: correlation of the two pieces' targets over the overlap, -1 to 1; None where
-            both are silent.
-    """
-
-    start: int
-    end: int
-    jump_db: float
-    agreement: float | None
-
-    @property
-    def smooth(self) -> bool:
-        """Whether nobody should hear it."""
-        agrees = self.agreement is None or self.agreement >= 0.5
-        return agrees and abs(self.jump_db) <= 6.0
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for the stems, and what against; the gate's whole ground.
-
-    Attributes:
-        target_dbfs: level of the target (RMS of all channels against full scale); -inf is silence.
-        target_share_db: the same against the mix.
-        explained: share of the mix's energy that the aligned stems account for, 0 to 1.
-        correlation: of the target with the mix, largest over the channels, 0 to 1.
-        confidence: least of the pieces' alignments.
-        doubts: sentences, each a reason why nobody should use this unasked; empty is good.
-        clean_may_be_better: the mask explains too little of what the model heard.
-    """
-
-    target_dbfs: float
-    target_share_db: float
-    explained: float
-    correlation: float
-    confidence: float
-    doubts: tuple[str, ...] = ()
-    clean_may_be_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,13 +56,49 @@ def conform(
     style: Style = "original",
     progress: Progress | None = None,
 ) -> Conformed:
-    """Make estimates that fit the mix, as new files in `folder`.
+    """Make estimates that fit the mix, as new files in `folder`; silence where there is no piece.
 
     Raises:
-        MediaError: a stem cannot be read as sound.
+        UnreadableMedia, NoAudio: a stem cannot be read as sound; see `stemmux.intake`.
+        OutputRefused: the folder cannot be written to, or is full.
     """
-    out = folder / "conformed_target.wav"
-    [piece] = pieces
-    assert piece.residual is not None
-    steer(mix.path, piece.target, piece.residual, out, progress or (lambda share: None))
-    return Conformed(out, None, style, (), (), Evidence(-20.0, -6.0, 1.0, 1.0, 2.0))
+    target = folder / "conformed_target.wav"
+    residual = folder / "conformed_residual.wav" if style == "clean" else None
+    joint = Joint(mix.frames)
+    fittings: list[Fitting] = []
+    with (
+        ExitStack() as files,
+        refused_samples(target),
+    ):
+        outs = [files.enter_context(_written(path, mix)) for path in (target, residual) if path]
+        for number, piece in enumerate(pieces):
+            after = pieces[number + 1].start if number + 1 < len(pieces) else mix.frames
+            with Fitting(mix, piece, folder) as fitting:
+                blocks = fitting.clean() if style == "clean" else fitting.original()
+                for sounds in joint.added(piece, after, blocks):
+                    for out, sound in zip(outs, sounds, strict=True):
+                        out.write(sound)
+                    if progress is not None:
+                        progress(joint.done / mix.frames)
+            fittings.append(fitting)
+        for sounds in joint.ended(len(outs), mix.form.channels):
+            for out, sound in zip(outs, sounds, strict=True):
+                out.write(sound)
+    return Conformed(
+        target,
+        residual,
+        style,
+        tuple(fitting.alignment for fitting in fittings),
+        tuple(joint.seams),
+        evidence_of(fittings),
+        tuple(note for fitting in fittings for note in fitting.notes),
+    )
+
+
+def _written(path: Path, mix: Mix) -> SoundFile:
+    import soundfile
+
+    form = mix.form
+    return soundfile.SoundFile(
+        str(path), "w", form.rate, form.channels, subtype="FLOAT", format="RF64"
+    )

@@ -7,6 +7,7 @@ what the cuts are for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -165,7 +166,7 @@ def _mono(
 ) -> graph.nodes.FilterableStream:
     """One channel at 48 kHz of exactly the range's length."""
     length = _length(span, MONO_RATE)
-    gains = _mono_gains(track)
+    gains = mono_gains(track.channels, track.speakers)
     mixed = "+".join(f"{gain:.6f}*c{channel}" for channel, gain in enumerate(gains))
     return (
         # In floats, or ffmpeg would round each sample to the bits of the source.
@@ -177,12 +178,12 @@ def _mono(
     )
 
 
-def _mono_gains(track: AudioStream) -> list[float]:
-    """Each channel's share in the mono; the shares add up to 1."""
+def mono_gains(channels: int, speakers: Sequence[str]) -> list[float]:
+    """Each channel's share in the mono that a model hears; the shares add up to 1."""
     named = {"FL": _FRONT, "FR": _FRONT, "FC": _CENTRE, "LFE": _LFE}
-    shares = [named.get(name, _OTHER) for name in track.speakers]
-    if len(shares) != track.channels or not sum(shares):
-        shares = [1.0] * track.channels
+    shares = [named.get(name, _OTHER) for name in speakers]
+    if len(shares) != channels or not sum(shares):
+        shares = [1.0] * channels
     return [share / sum(shares) for share in shares]
 
 

@@ -1,137 +1,150 @@
-"""From the service's two mono stems to the clip's own channels.
+"""Steer a mix by two mono stems, block by block: constant memory, several threads.
 
-The stems are generated sound and do not add up to the mix, so they only steer: in each cell of a
-short-time spectrum every channel of the mix is weighted by the target's share of the power. Phase
-and channels stay the original's. This module must not know where the stems came from.
+A sample of the whole tells what is true everywhere; then every stretch of spectra is divided on its
+own, with a little of its neighbours, so that stretches may be worked on side by side and come out
+the same. This module must not know where the stems came from, nor where the target goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stemmux.bwf import refused_samples
-from stemmux.errors import MediaError
+from stemmux.shift import ReadMono
+from stemmux.spectra import GROUP, Frame
+from stemmux.steering import Scene, survey, target_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stemmux.ffmpeg import Progress
+#: The mix, read as (start, count): `[count, channels]`; zeros where there is no sound.
+ReadMix = Callable[[int, int], "NDArray[np.float32]"]
 
-#: Length and step of a spectrum, in samples of the mix (85 ms at 48 kHz, three quarters overlap).
-_SIZE, _STEP = 4096, 1024
-#: Spectra that are worked on at a time.
-_BATCH = 64
-#: Power under which neither stem says anything, as a share of full scale squared.
-_FLOOR = 1e-12
+#: Groups of spectra in a stretch that is worked on at a time (for two channels and two stems), and
+#: how many of its neighbours' are looked at beside them.
+_GROUPS, _BESIDE = 24, 2
+#: The sample of the whole: pieces of so many groups (2 s), and how many at most.
+_PIECE, _PIECES = 6, 8
+#: The loudest places of the target are sought at so many places at most, this long (samples).
+_LOOKS, _LOOK = 512, 4096
+_MOST_THREADS = 4
 
 
-def steer(mix: Path, target: Path, residual: Path, out: Path, progress: Progress) -> None:
-    """Write the target as heard in the mix: float WAV with the mix's rate, channels and frames.
+@dataclass(frozen=True)
+class Sounds:
+    """A stretch of the mix with its stems, all counted from the same sample.
 
-    Args:
-        target, residual: the service's stems, any rate and length, counted from the same start.
-
-    Raises:
-        MediaError: a stem cannot be read as sound.
+    Attributes:
+        frames: samples.
+        rate: Hz.
+        weights: each channel's share in the mono that the model heard.
     """
-    import numpy as np
-    import soundfile
 
-    with soundfile.SoundFile(str(mix)) as whole:
-        rate, frames, channels = whole.samplerate, whole.frames, whole.channels
-        stems = [_Stem(path, rate) for path in (target, residual)]
-        window = np.sqrt(np.hanning(_SIZE + 1)[:-1])
-        before = np.zeros((_SIZE - _STEP, channels + 2))
-        tail = np.zeros((_SIZE, channels))
-        written = -(_SIZE - _STEP)
-        with (
-            refused_samples(out),
-            soundfile.SoundFile(
-                str(out), "w", rate, channels, subtype="FLOAT", format="RF64"
-            ) as result,
-        ):
-            while written < frames:
-                fresh = _next(whole, stems, channels)
-                block = np.concatenate([before, fresh])
-                before = block[len(fresh) :]
-                weighted, tail = _weigh(block, window, channels, tail)
-                skip = max(0, -written)
-                keep = weighted[skip : skip + frames - max(0, written)]
-                result.write(keep.astype(np.float32))
-                written += len(weighted)
-                progress(min(1.0, max(0, written) / frames))
+    mix: ReadMix
+    target: ReadMono
+    residual: ReadMono
+    frames: int
+    rate: int
+    weights: NDArray[np.float32]
 
 
-def _next(whole: Any, stems: list[_Stem], channels: int) -> NDArray[np.float64]:
-    """The next stretch of the mix and of both stems side by side, silence behind the end."""
-    import numpy as np
+class Steering:
+    """One stretch on its way. `scene` is what is true of the whole of it."""
 
-    length = _BATCH * _STEP
-    fresh = np.zeros((length, channels + 2))
-    sound = whole.read(length, dtype="float64", always_2d=True)
-    fresh[: len(sound), :channels] = sound
-    for column, stem in enumerate(stems, channels):
-        fresh[:, column] = stem.read(length)
-    return fresh
+    def __init__(self, sounds: Sounds) -> None:
+        self.sounds, self.frame = sounds, Frame.of(sounds.rate)
+        self.scene = _surveyed(self.frame, sounds)
 
-
-def _weigh(
-    block: NDArray[np.float64],
-    window: NDArray[np.float64],
-    channels: int,
-    tail: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The finished samples of a batch, and what the next batch must still add to."""
-    import numpy as np
-
-    cells = np.lib.stride_tricks.sliding_window_view(block, _SIZE, axis=0)[::_STEP]
-    spectra = np.fft.rfft(cells * window, axis=2)
-    power = np.abs(spectra[:, channels:]) ** 2
-    share = (power[:, :1] + _FLOOR) / (power.sum(axis=1, keepdims=True) + 2 * _FLOOR)
-    back = np.fft.irfft(spectra[:, :channels] * share, _SIZE, axis=2) * (window / 2)
-    count = len(back)
-    added = np.zeros((count * _STEP + _SIZE, channels))
-    added[:_SIZE] += tail
-    for number in range(count):
-        added[number * _STEP : number * _STEP + _SIZE] += back[number].T
-    return added[: count * _STEP], added[count * _STEP : count * _STEP + _SIZE]
-
-
-class _Stem:
-    """One stem as a stream of mono samples at the mix's rate; silence behind its end."""
-
-    def __init__(self, path: Path, rate: int) -> None:
-        self._blocks = self._resampled(path, rate)
-        self._held: Any = None
-
-    def _resampled(self, path: Path, rate: int) -> Iterator[NDArray[np.float64]]:
+    def blocks(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """The mix, and the target as it is in there: `[frames, channels]`, block by block."""
         import numpy as np
-        import soundfile
-        import soxr
 
+        step, frames = self.frame.step, self.sounds.frames
+        tail = np.zeros((len(self.sounds.weights), step), np.float32)
+        done = -step
+        for sound in _side_by_side(self.frame, self.sounds, self.scene):
+            sound[:, :step] += tail
+            tail = sound[:, -step:]
+            ready = sound[:, max(0, -done) : min(frames - done, sound.shape[1] - step)]
+            if ready.shape[1]:
+                begin = max(0, done)
+                yield self.sounds.mix(begin, ready.shape[1]), np.ascontiguousarray(ready.T)
+            done += sound.shape[1] - step
+
+
+def _side_by_side(frame: Frame, sounds: Sounds, scene: Scene) -> Iterator[NDArray[np.float32]]:
+    """Each stretch's sound in turn; the last `step` samples belong to the next one too."""
+    count = _groups_of(frame, sounds.frames)
+    length = max(2, _GROUPS * 4 // (len(sounds.weights) + 2))
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    waiting: deque[Future[NDArray[np.float32]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="steer") as pool:
         try:
-            with soundfile.SoundFile(str(path)) as file:
-                stream = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float64")
-                for block in file.blocks(1 << 16, dtype="float64", always_2d=True):
-                    yield stream.resample_chunk(np.nan_to_num(block.mean(axis=1)))
-                yield stream.resample_chunk(np.zeros(0), last=True)
-        except soundfile.LibsndfileError as error:
-            raise MediaError(
-                "A stem that the service sent cannot be read.", hint="Run the command again."
-            ) from error
+            for first in range(0, count, length):
+                last = min(first + length, count)
+                low, high = max(0, first - _BESIDE), min(count, last + _BESIDE)
+                block = _block(frame, sounds, low, high)
+                inside = slice(first - low, last - low)
+                waiting.append(pool.submit(_stretch, frame, scene, block, inside))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, length: int) -> NDArray[np.float64]:
-        """The next samples; zeros where the stem has ended."""
-        import numpy as np
 
-        held = [] if self._held is None else [self._held]
-        count = sum(map(len, held))
-        while count < length and (block := next(self._blocks, None)) is not None:
-            held.append(block)
-            count += len(block)
-        sound = np.concatenate([*held, np.zeros(max(0, length - count))])
-        self._held = sound[length:]
-        return sound[:length]
+def _stretch(
+    frame: Frame, scene: Scene, block: NDArray[np.float32], inside: slice
+) -> NDArray[np.float32]:
+    return frame.synthesise(target_of(scene, block)[:, inside])
+
+
+def _groups_of(frame: Frame, frames: int) -> int:
+    """Groups of spectra that cover so many samples; the first begins one step before them."""
+    return -(-(-(-frames // frame.step) + 1) // GROUP)
+
+
+def _block(frame: Frame, sounds: Sounds, first: int, last: int) -> NDArray[np.float32]:
+    """The samples of groups `first` to `last`: the mix's channels, then the stems."""
+    import numpy as np
+
+    start = (first * GROUP - 1) * frame.step
+    count = ((last - first) * GROUP + 1) * frame.step
+    skip = max(0, -start)
+    real = max(0, min(count - skip, sounds.frames - start - skip))
+    block = np.zeros((len(sounds.weights) + 2, count), np.float32)
+    block[:-2, skip : skip + real] = sounds.mix(start + skip, real).T
+    block[-2, skip : skip + real] = sounds.target(start + skip, real)
+    block[-1, skip : skip + real] = sounds.residual(start + skip, real)
+    return block
+
+
+def _surveyed(frame: Frame, sounds: Sounds) -> Scene:
+    """What is true of the whole, from all of it or from a sample."""
+    count = _groups_of(frame, sounds.frames)
+    if count <= _PIECES * _PIECE:
+        return survey(frame, [_block(frame, sounds, 0, count)], sounds.weights)
+    places = _places(frame, sounds, count)
+    blocks = [_block(frame, sounds, first, first + _PIECE) for first in places]
+    return survey(frame, blocks, sounds.weights)
+
+
+def _places(frame: Frame, sounds: Sounds, count: int) -> list[int]:
+    """First groups of the sample: half of it evenly, half where the target is loudest."""
+    import numpy as np
+
+    places, length = count // _PIECE, _PIECE * GROUP * frame.step
+    even = {round(place) for place in np.linspace(0, places - 1, _PIECES // 2)}
+    looked = np.unique(np.linspace(0, places - 1, min(places, _LOOKS)).astype(int))
+    level = [
+        float(np.abs(sounds.target(place * length + length // 2, _LOOK)).max()) for place in looked
+    ]
+    loudest = [int(looked[k]) for k in np.argsort(level, kind="stable")[::-1]]
+    chosen = even | set([place for place in loudest if place not in even][: _PIECES // 2])
+    return [place * _PIECE for place in sorted(chosen)]
