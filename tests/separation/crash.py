@@ -36,9 +36,15 @@ def separate(service: Any, clip: Path, folder: Path) -> tuple[int, dict[str, Any
     return ended.returncode, json.loads(ended.stdout or b"{}")
 
 
-def kill_at(service: Any, clip: Path, folder: Path, request: str, moment: str) -> bool:
-    """Start the command, and kill it while that request is under way; whether it got there."""
-    matrix.order(service, request, {MOMENTS[moment]: 5.0}, times=1)
+def kill_at(
+    service: Any, clip: Path, folder: Path, request: str, moment: str, nth: int = 1
+) -> bool:
+    """Start the command, and kill it while the `nth` request of that kind is under way.
+
+    Returns:
+        Whether it got there.
+    """
+    matrix.order(service, request, {MOMENTS[moment]: 5.0}, times=1, nth=nth)
     words, environment = command(service, clip, folder)
     child = subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

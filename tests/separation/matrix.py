@@ -58,11 +58,11 @@ class Outcome:
     error: Exception | None = None
 
 
-def make_mix(folder: Path) -> Path:
-    """A second of noise."""
+def make_mix(folder: Path, seconds: int = 1, rate: int = SECOND) -> Path:
+    """Mono noise."""
     path = folder / "mix.wav"
-    noise = np.random.default_rng(1).normal(0, 0.1, (SECOND, 1))
-    soundfile.write(path, noise, SECOND, subtype="PCM_24")
+    noise = np.random.default_rng(1).normal(0, 0.1, (seconds * rate, 1))
+    soundfile.write(path, noise, rate, subtype="PCM_24")
     return path
 
 
@@ -89,9 +89,9 @@ def separate(service: Any, folder: Path, mix: Path, key: str = "work") -> Outcom
     return Outcome("done")
 
 
-def order(service: Any, request: str, fault: dict[str, Any], times: int) -> None:
-    """Order a fault for the first `times` requests of that kind."""
-    match = {**REQUESTS[request], "nth": 1, "times": times}
+def order(service: Any, request: str, fault: dict[str, Any], times: int, nth: int = 1) -> None:
+    """Order a fault for `times` requests of that kind, from the `nth` on."""
+    match = {**REQUESTS[request], "nth": nth, "times": times}
     service.faults({"match": match, "do": fault})
     if request == "status":
         # A job is looked at only where there is no stream.

@@ -46,6 +46,25 @@ def test_killed_and_run_again(
     assert Path(json.loads(accepted.stdout)["target"]).exists()
 
 
+def test_killed_twice_in_a_long_clip_and_no_window_is_paid_for_twice(
+    fresh_service: Any, tmp_path: Path
+) -> None:
+    """Three windows: killed while the second is waited for, and when it is fetched."""
+    fresh_service.settings(job_seconds=0.05, queue_seconds=0)
+    clip = matrix.make_mix(tmp_path, 65, 8000)
+    assert crash.kill_at(fresh_service, clip, tmp_path, "status stream", "before", nth=2)
+    # The second window's stems are the first that this run fetches.
+    assert crash.kill_at(fresh_service, clip, tmp_path, "download", "before")
+    assert len(fresh_service.jobs()) == 2
+    status, told = crash.separate(fresh_service, clip, tmp_path)
+    assert (status, told.get("null_db")) == (0, -300.0), told
+    assert (len(fresh_service.jobs()), matrix.sent(fresh_service)) == (3, 3)
+    assert [window["start"] for window in told["windows"]] == [0.0, 21.36, 42.68]
+    assert told["usd"] == 0.15
+    billed = [job["headers"]["x-fal-billable-units"] for job in fresh_service.jobs()]
+    assert sum(map(float, billed)) == 3
+
+
 def test_the_service_restarts_while_a_job_is_waited_for(fresh_service: Any, tmp_path: Path) -> None:
     fresh_service.settings(job_seconds=1.0)
     clip = matrix.make_mix(tmp_path)
