@@ -170,31 +170,55 @@ def matte(
 def add(
     clip: _Clip,
     stems: Annotated[list[Path], typer.Argument(help="WAV files, from the first picture on.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .mov, .mp4 or .mkv file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A .mov, .mp4, .mkv, .mxf or .wav file.")
+    ],
+    replace_audio: Annotated[
+        bool, typer.Option("--replace-audio", help="Leave the clip's own sound out.")
+    ] = False,
+    default: Annotated[
+        str,
+        typer.Option(help="The sound that players use: clip, or a word of a stem's file name."),
+    ] = "",
     overwrite: _Overwrite = False,
     json: _Json = False,
 ) -> None:
-    """Add stems to a clip as audio tracks; the picture is copied, and read back to prove it."""
-    from stemmux.mux import Stem
+    """Add stems to a clip as audio tracks; everything else is copied, and read back to prove it."""
+    import math
+
+    from stemmux.mux import Stem, chosen
     from stemmux.mux import add as mux
     from stemmux.probe import probe as measure
 
-    media = measure(clip)
-    with Console().stage("add") as progress:
+    media, parts = measure(clip), [Stem(path, path.stem) for path in stems]
+    console = Console()
+    with console.stage("add") as progress:
         made = mux(
             media,
-            [Stem(path, path.stem) for path in stems],
+            parts,
             output,
+            replace_audio=replace_audio,
+            default=chosen(parts, default) if default else None,
             overwrite=overwrite,
             progress=progress,
         )
+    for note in made.lost:
+        console.note(note)
     _tell(
         json,
         {
             "file": str(made.path),
+            "way": made.way,
             "picture": made.picture,
             "tracks": list(made.tracks),
             "offset_samples": list(made.offsets),
+            "null_db": made.null_db if math.isfinite(made.null_db) else None,
+            "exact": made.null_db == -math.inf,
+            "parts": made.parts_null_db is not None,
+            "parts_null_db": made.parts_null_db
+            if math.isfinite(made.parts_null_db or math.inf)
+            else None,
+            "lost": list(made.lost),
         },
     )
 

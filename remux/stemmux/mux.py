@@ -1,33 +1,51 @@
 """Stems into a file: everything that is in the clip copied, the stems added as audio tracks.
 
-The file's clock is moved so that the first picture lies at zero, and the stems are counted from
-there; the result is read back before it gets its name. This module must not know where the stems
-came from.
+A QuickTime movie is added to at its end. Otherwise the file's clock is moved so that the first
+picture lies at zero, and the stems are counted from there. Whatever was written is read back before
+it gets its name. This module must not know where the stems came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import dataclasses
+import logging
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from stemmux.bwf import BLOCK, WaveFormat, WaveWriter, wave_format
-from stemmux.errors import ContainerRefused, MediaError, UnreadableMedia
+from stemmux.bwf import wave_format
+from stemmux.cargo import Default, cargo, everything
+from stemmux.containers import CONTAINERS as CONTAINERS
+from stemmux.containers import RATE_IN_MXF, RULES, Container, Wish, refuse
+from stemmux.containers import container_of as container_of
+from stemmux.errors import (
+    ContainerRefused,
+    FfmpegFailed,
+    MediaError,
+    NotAppendable,
+    UnreadableMedia,
+)
 from stemmux.ffmpeg import Progress, address, guard_words, run
-from stemmux.files import replacing, scratch
+from stemmux.files import replacing
 from stemmux.probe import Media
-from stemmux.steady import steady_clock
+from stemmux.steady import TICKS, steady_clock
 
-Container = Literal["mov", "mp4", "mkv"]
-CONTAINERS: tuple[Container, ...] = ("mov", "mp4", "mkv")
+if TYPE_CHECKING:
+    from stemmux.bwf import WaveFormat
+    from stemmux.carry import Carrying
 
-#: What ffmpeg calls them.
-_MUXERS = {"mov": "mov", "mp4": "mp4", "mkv": "matroska"}
-#: MP4 cannot hold PCM that other programs read, so stems become AAC there.
-_AAC_BITRATE = "256k"
-_AAC_CHANNELS = 8
+#: For each channel of a stem in MP4.
+_AAC_BITRATE = 192_000
+#: Integers and floats that are kept as they are, though they are none of ours.
+_WIDE = {"PCM_32": "s32", "DOUBLE": "f64"}
+#: From the first picture on, with holes filled, as in `stemmux.extract`.
+_FROM_ZERO = "aresample=48000:async=1:min_hard_comp=0.004:first_pts=0"
+#: Channels that mean left and right (or the middle) without being named.
+_PLAIN = 2
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,9 +70,15 @@ class Muxed:
     Attributes:
         picture: "copied" if every packet is the clip's own, "repackaged" if the container wanted
             another framing and every decoded picture is the clip's own, None without a picture.
-        tracks: numbers of the added audio tracks, from 1.
+        tracks: numbers of the added audio tracks, from 1; of their channels in a WAV file.
         offsets: where each stem was found against where it belongs, in samples; None for a stem
             without a sound to find.
+        way: "appended" if the clip's bytes lie in the file as they lay, and the stems behind them.
+        null_db: level of the sum of the stems as read back minus their sum as given, against full
+            scale; -inf when every sample is the same. The highest, where rates or channels differ.
+        parts_null_db: level of the clip's own sound minus the sum of the stems as given; -inf when
+            every sample is the same, None where they are not its parts.
+        lost: sentences about what is in the clip and not in the file.
     """
 
     path: Path
@@ -62,21 +86,10 @@ class Muxed:
     picture: Literal["copied", "repackaged"] | None
     tracks: tuple[int, ...]
     offsets: tuple[float | None, ...]
-
-
-def container_of(path: Path) -> Container:
-    """The container that a file name asks for.
-
-    Raises:
-        ContainerRefused: none that stems can be added to.
-    """
-    for container in CONTAINERS:
-        if path.suffix.lower() == f".{container}":
-            return container
-    raise ContainerRefused(
-        f"Stems cannot be added to a {path.suffix or 'nameless'} file.",
-        hint="Name a .mov, .mp4 or .mkv file.",
-    )
+    way: Literal["appended", "remuxed"] = "remuxed"
+    null_db: float = 0.0
+    parts_null_db: float | None = None
+    lost: tuple[str, ...] = ()
 
 
 def add(
@@ -84,110 +97,211 @@ def add(
     stems: Sequence[Stem],
     out: Path,
     *,
+    replace_audio: bool = False,
+    default: Default = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Muxed:
     """Write `out`: the clip with the stems as further audio tracks.
 
+    Args:
+        replace_audio: leave the clip's own sound out.
+        default: which sound players use unasked: the clip's own, or the stem with that index. By
+            default all tracks are on in MOV and MP4, and the clip's own are preferred elsewhere.
+
     Raises:
         ContainerRefused: the container cannot carry the clip's streams, or the stems.
+        MediaError: a stem is empty, or starts before the clip; there is no such default.
         OutputExists, OutputRefused: see `stemmux.files.replacing`.
         VerificationFailed: what was written is not what was meant; it is removed.
     """
-    from stemmux.readback import verify
-
     container = container_of(out)
-    with ExitStack() as stack:
-        temporary = stack.enter_context(replacing(out, overwrite=overwrite))
-        ready = [stack.enter_context(_from_origin(stem)) for stem in stems]
-        arguments = _arguments(media, stems, ready, container)
-        try:
-            run(
-                [*arguments, address(temporary)],
-                limit=600 + 10 * float(media.duration),
-                duration=media.duration,
-                progress=progress,
-            )
-        except UnreadableMedia as error:
-            raise ContainerRefused(str(error), hint="Name an .mkv file.") from error
-        picture, offsets = verify(media, stems, temporary, exact=container != "mp4")
-    before = len(media.audio)
-    tracks = tuple(range(before + 1, before + 1 + len(stems)))
-    return Muxed(out, container, picture, tracks, offsets)
+    own_sound = bool(media.audio) and not replace_audio
+    _check_default(default, stems, own_sound=own_sound)
+    refuse(Wish(media, [_format(stem) for stem in stems], own_sound=own_sound), container)
+    with replacing(out, overwrite=overwrite) as temporary:
+        if container == "wav":
+            from stemmux.polyphonic import write
+
+            made = write(media, stems, temporary, own_sound=own_sound, progress=progress)
+        else:
+            made = _movie(media, stems, temporary, container, own_sound, default, progress)
+    return dataclasses.replace(made, path=out)
 
 
-def _arguments(
-    media: Media, stems: Sequence[Stem], files: Sequence[Path], container: Container
-) -> list[str]:
-    words = ["-copyts", "-itsoffset", f"{-float(media.origin):.6f}", *_input(media.path)]
-    for file in files:
-        words += _input(file)
-    if media.video is not None:
-        words += ["-map", f"0:{media.video.index}"]
-    for track in media.audio:
-        words += ["-map", f"0:{track.index}"]
-    for number in range(len(files)):
-        words += ["-map", f"{number + 1}:a"]
-    words += ["-c", "copy", "-map_metadata", "0", "-map_chapters", "0"]
-    for number, (stem, file) in enumerate(zip(stems, files, strict=True), start=len(media.audio)):
-        words += _track(number, stem, wave_format(file)[0], container)
-    if container != "mkv":
-        for number, track in enumerate(media.audio):
-            words += steady_clock(media, track, number)
-    # Without this, players and editors find the added tracks switched off.
-    words += ["-disposition:a", "default"]
-    if container != "mkv":
-        # A clock of 48 000 keeps the edit list of a late track on the sample.
-        words += ["-movie_timescale", "48000", "-movflags", "+faststart"]
-    return [*words, "-f", _MUXERS[container]]
+def chosen(stems: Sequence[Stem], word: str) -> Default:
+    """Which sound a person means by a word: "clip", or one that is in the title of a stem.
 
-
-def _input(path: Path) -> list[str]:
-    return [*guard_words(), "-i", address(path)]
-
-
-def _track(number: int, stem: Stem, form: WaveFormat, container: Container) -> list[str]:
-    if container == "mp4":
-        if form.channels > _AAC_CHANNELS:
-            raise ContainerRefused(
-                f"An MP4 file cannot carry a stem of {form.channels} channels.",
-                hint="Name a .mov or .mkv file.",
-            )
-        codec = [f"-c:a:{number}", "aac", f"-b:a:{number}", _AAC_BITRATE]
-    else:
-        codec = [f"-c:a:{number}", f"pcm_{form.encoding}le"]
-    return [
-        *codec,
-        f"-metadata:s:a:{number}",
-        f"title={stem.title}",
-        f"-metadata:s:a:{number}",
-        f"handler_name={stem.title}",
-        f"-metadata:s:a:{number}",
-        "language=zxx",
-    ]
-
-
-@contextmanager
-def _from_origin(stem: Stem) -> Iterator[Path]:
-    """The stem as a file that starts at the clip's first picture: silence put in front.
-
-    Silence in samples is exact in every container; a delay in the container's own clock is not.
+    Raises:
+        MediaError: it is in no title.
     """
-    import numpy as np
+    if word.lower() == "clip":
+        return "clip"
+    for index, stem in enumerate(stems):
+        if word.lower() in stem.title.lower():
+            return index
+    titles = ", ".join(stem.title for stem in stems)
+    raise MediaError(f"No stem is called {word!r}.", hint=f"There are: clip, {titles}.")
 
+
+def _format(stem: Stem) -> WaveFormat:
     form, frames = wave_format(stem.path)
     if frames == 0 or stem.start < 0:
         raise MediaError(
             f"The stem {stem.path.name} is empty, or starts before the clip.",
             hint="Choose a WAV file with sound.",
         )
-    if stem.start == 0:
-        yield stem.path
-        return
-    with scratch(".wav") as padded:
-        with WaveWriter(padded, form) as writer:
-            for done in range(0, stem.start, BLOCK):
-                count = min(BLOCK, stem.start - done)
-                writer.write(np.zeros((count, form.channels), np.int32))
-            writer.append(stem.path)
-        yield padded
+    return form
+
+
+def _check_default(default: Default, stems: Sequence[Stem], *, own_sound: bool) -> None:
+    if default == "clip" and not own_sound:
+        raise MediaError("The clip's own sound is not in the file.", hint="Choose a stem.")
+    if isinstance(default, int) and not 0 <= default < len(stems):
+        raise MediaError(f"There is no stem {default}.", hint=f"There are {len(stems)}, from 0 on.")
+
+
+def _movie(
+    media: Media,
+    stems: Sequence[Stem],
+    temporary: Path,
+    container: Container,
+    own_sound: bool,
+    default: Default,
+    progress: Progress | None,
+) -> Muxed:
+    from stemmux.carry import Carrying
+    from stemmux.contents import contents
+    from stemmux.losses import losses
+    from stemmux.readback import Task, verify
+
+    held = contents(media)
+    carrying = Carrying(media, held, everything(held), stems, container, default)
+    untouched = container == "mov" and (own_sound or not media.audio)
+    untouched = untouched and _appended(carrying, temporary, progress)
+    if not untouched:
+        chosen = cargo(media, held, container, own_sound=own_sound)
+        carrying = dataclasses.replace(carrying, cargo=chosen)
+        _remux(carrying, temporary, progress)
+    task = Task(
+        media,
+        stems,
+        carrying.cargo,
+        exact=container != "mp4",
+        cuts=container == "mxf",
+        untouched=untouched,
+    )
+    proof = verify(task, temporary)
+    before = len(proof.found.audio) - len(stems)
+    lost = [loss.sentence for loss in losses(carrying, proof.found, proof.contents)]
+    return Muxed(
+        temporary,
+        container,
+        proof.picture,
+        tuple(range(before + 1, before + 1 + len(stems))),
+        proof.offsets,
+        "appended" if untouched else "remuxed",
+        proof.null_db,
+        proof.parts_null_db,
+        (*lost, *proof.notes),
+    )
+
+
+def _appended(carrying: Carrying, temporary: Path, progress: Progress | None) -> bool:
+    """Add to the clip at its end, where it is a movie of a kind that this can be done with."""
+    from stemmux.append import append
+    from stemmux.kept import check_kept
+
+    media = carrying.media
+    try:
+        append(media, carrying.stems, temporary, default=carrying.default, progress=progress)
+    except NotAppendable as reason:
+        _log.debug("remuxed, not appended: %s", reason)
+        return False
+    check_kept(media.path, temporary)
+    return True
+
+
+def _remux(carrying: Carrying, temporary: Path, progress: Progress | None) -> None:
+    from stemmux.carry import attached_covers
+    from stemmux.finishing import finish
+
+    media, container = carrying.media, carrying.container
+    with attached_covers(carrying) as covers:
+        words = [*_inputs(carrying), *carrying.maps(), "-c", "copy", *_sound(carrying)]
+        words += [*carrying.names(), *covers, *_clock(carrying), "-f", RULES[container].muxer]
+        try:
+            run(
+                [*words, address(temporary)],
+                limit=600 + 10 * float(media.duration),
+                duration=media.duration,
+                progress=progress,
+            )
+        except (UnreadableMedia, FfmpegFailed) as error:
+            # What comes out of a readable clip is, or is not, what the container can hold.
+            raise ContainerRefused(str(error), hint="Name an .mkv file.") from error
+    if RULES[container].enables:
+        created = "" if carrying.own_tags else carrying.held.created
+        finish(temporary, languages=carrying.languages, created=created)
+
+
+def _inputs(carrying: Carrying) -> list[str]:
+    from stemmux.carry import head_room
+
+    media, room = carrying.media, head_room(carrying)
+    words = ["-copyts", "-itsoffset", f"{float(room - media.origin):.6f}", *_input(media.path)]
+    for stem in carrying.stems:
+        words += ["-itsoffset", f"{float(room):.6f}"]
+        # Channels whose places are not said get none made up, but for AAC, which needs some.
+        words += [] if carrying.container == "mp4" else ["-guess_layout_max", str(_PLAIN)]
+        words += _input(stem.path)
+    return words
+
+
+def _input(path: Path) -> list[str]:
+    return [*guard_words(), "-i", address(path)]
+
+
+def _sound(carrying: Carrying) -> list[str]:
+    """Codecs of the stems; in MXF of the clip's own sound too, whose bytes it wants in order."""
+    words: list[str] = []
+    tracks, container = carrying.tracks, carrying.container
+    # There the picture ends with the sound that ends first.
+    end = ["apad=whole_len=" + str(_samples_to_end(carrying.media))] if container == "mxf" else []
+    for number, track in enumerate(tracks if container == "mxf" else ()):
+        words += [f"-c:a:{number}", f"pcm_{track.codec[4:7]}le"]
+        # There is no place for a time of its own: what is late begins with silence.
+        words += [f"-filter:a:{number}", ",".join([_FROM_ZERO, *end])]
+    for number, stem in enumerate(carrying.stems, start=len(tracks)):
+        words += [f"-c:a:{number}", *_codec(stem, container, number)]
+        # Silence in samples is exact in every container; a delay in its clock is not.
+        filters = ([f"adelay={stem.start}S:all=1"] if stem.start else []) + end
+        words += [f"-filter:a:{number}", ",".join(filters)] if filters else []
+    return words
+
+
+def _codec(stem: Stem, container: Container, number: int) -> list[str]:
+    import soundfile
+
+    info = soundfile.info(str(stem.path))
+    if container == "mp4":
+        return ["aac", f"-b:a:{number}", str(_AAC_BITRATE * info.channels)]
+    form, _ = wave_format(stem.path)
+    return [f"pcm_{_WIDE.get(info.subtype, form.encoding)}le"]
+
+
+def _samples_to_end(media: Media) -> int:
+    picture = media.picture()
+    return math.ceil((picture.end - picture.start) * RATE_IN_MXF)
+
+
+def _clock(carrying: Carrying) -> list[str]:
+    """Words for times: those of packets, and the clock of the file itself."""
+    container, media = carrying.container, carrying.media
+    words = [] if container == "mkv" else steady_clock(media, carrying.tracks)
+    if not RULES[container].enables:
+        # Only QuickTime and MP4 files have a clock for pictures that can be chosen.
+        return words[: words.index(TICKS)] if TICKS in words else words
+    tags = "" if carrying.own_tags else "+use_metadata_tags"
+    # A clock of 48 000 keeps the edit list of a late track on the sample.
+    return [*words, "-movie_timescale", "48000", "-movflags", f"+faststart{tags}"]

@@ -48,6 +48,7 @@ class Origination:
         date, time: `YYYY-MM-DD` and `HH:MM:SS` of the recording. Taken from the clip, never from
             the clock, so that the same work gives the same bytes.
         title: the name of the track, from which the channels get theirs.
+        tracks: the name of each channel, where they are not of one track.
         project: the name of the production.
         timecode_rate: frames per second of the clip's timecode, None where it has none. Without a
             rate nothing is said of speed: Final Cut plays a file slower or faster if its rate is
@@ -60,6 +61,7 @@ class Origination:
     date: str = ""
     time: str = ""
     title: str = ""
+    tracks: tuple[str, ...] = ()
     project: str = ""
     timecode_rate: Fraction | None = None
     drop_frame: bool = False
@@ -84,7 +86,7 @@ class Origination:
             bits: of a sample.
             speakers: of each channel; one that has no usual short name is numbered.
         """
-        names = channel_names(self.title, speakers)
+        names = list(self.tracks) or channel_names(self.title, speakers)
         lines = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             "<BWFXML>",

@@ -9,7 +9,8 @@ answers are used for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 16384
 MOST_CHANNELS = 64
 HIGHEST_SAMPLE_RATE = 768_000
+#: What programs write where a handler's name is asked for.
+_NO_TITLE = re.compile(r"handler|^\W*core media|^iso media|^gopro", re.IGNORECASE)
 #: Sound that outlasts the picture by less than this is a codec's padding (s).
 PADDING = Fraction(1, 5)
 
@@ -42,6 +45,8 @@ class VideoStream:
         rate: frames per second, exact; the average where `variable` is true.
         frames: number of pictures that are shown.
         start, end: seconds on the file's clock; `start` is the file's V0.
+        hidden: pictures before the first one, there to be decoded and not to be seen.
+        reordered: pictures are stored in another order than they are shown in.
     """
 
     index: int
@@ -56,6 +61,8 @@ class VideoStream:
     frames: int
     start: Fraction
     end: Fraction
+    hidden: int = 0
+    reordered: bool = False
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -259,7 +266,7 @@ def _video(path: Path, found: Any) -> VideoStream:
     aspect = stream.sample_aspect_ratio
     return VideoStream(
         index=stream.index,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         width=stream.width,
         height=stream.height,
         pixel_aspect=Fraction(aspect) if aspect and Fraction(1, 8) < aspect < 8 else Fraction(1),
@@ -270,6 +277,8 @@ def _video(path: Path, found: Any) -> VideoStream:
         frames=seen.frames,
         start=seen.first,
         end=seen.end,
+        hidden=seen.hidden,
+        reordered=seen.reordered,
     )
 
 
@@ -283,7 +292,7 @@ def _audio(path: Path, seen: Any) -> AudioStream:
         )
     return AudioStream(
         index=stream.index,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         rate=rate,
         channels=channels,
         layout=stream.codec_context.layout.name,
@@ -291,9 +300,17 @@ def _audio(path: Path, seen: Any) -> AudioStream:
         bits=(stream.codec_context.format.bits if stream.codec_context.format else 0),
         start=seen.first,
         end=seen.end,
-        title=stream.metadata.get("title", stream.metadata.get("handler_name", "")),
+        title=track_title(stream.metadata),
         language=stream.metadata.get("language", ""),
     )
+
+
+def track_title(tags: Mapping[str, str]) -> str:
+    """What a track is called; "" if it only has the name of what handles it."""
+    named = {name.lower(): value for name, value in tags.items()}
+    title = named.get("title") or named.get("name")
+    handler = named.get("handler_name", "")
+    return title or ("" if _NO_TITLE.search(handler) else handler)
 
 
 def _timecode(text: str, video: VideoStream | None) -> Timecode | None:

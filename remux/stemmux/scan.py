@@ -44,6 +44,8 @@ class Track:
     variable: bool = False
     frames: int = 0
     rotation: int = 0
+    hidden: int = 0
+    reordered: bool = False
 
 
 @dataclass
@@ -69,15 +71,15 @@ def scan(container: av.container.InputContainer) -> Found:
         # Only then: a jump back in a sound file ends behind what its encoder put in front.
         _rewind(container)
     heads = _heads(container, sounds)
-    ends = _ends(container, ([video] if found.video else []) + sounds)
+    tail = _tail(container, ([video] if found.video else []) + sounds)
     for stream in sounds:
         if stream.index not in heads:
             found.warnings.append(f"Track {len(found.audio) + 1} holds no sound that can be read.")
             continue
         first = heads[stream.index]
-        found.audio.append(Track(stream, first, max(first, ends.get(stream.index, first))))
+        found.audio.append(Track(stream, first, max(first, tail.ends.get(stream.index, first))))
     if found.video is not None:
-        _finish_picture(found.video, ends, found.warnings)
+        _finish_picture(found.video, tail, found.warnings)
     return found
 
 
@@ -133,15 +135,21 @@ def _first_picture(container: Any, stream: Any, warnings: list[str]) -> Track | 
     shown = [time * base for time in whole if time * base >= start]
     rate, variable = _rate(stream, shown, base)
     return Track(
-        stream, start, start + 1 / rate, rate, variable, rotation=-int(first.rotation) % 360
+        stream,
+        start,
+        start + 1 / rate,
+        rate,
+        variable,
+        rotation=-int(first.rotation) % 360,
+        hidden=sum(time < first.pts for time in times),
+        reordered=times != sorted(times),
     )
 
 
 def _rate(stream: Any, times: list[Fraction], base: Fraction) -> tuple[Fraction, bool]:
     """Frames per second, and whether pictures come at irregular times."""
     guess = stream.guessed_rate or stream.average_rate or stream.base_rate
-    # Coarse clocks (1 ms in Matroska) jitter by up to one tick on either side.
-    slack = 2 * base + Fraction(1, 2000)
+    slack = _slack(base)
     steps = [later - earlier for earlier, later in itertools.pairwise(times)]
     if not steps:
         return frame_rate(guess) if guess and 1 <= guess <= 1000 else Fraction(25), False
@@ -155,6 +163,11 @@ def _rate(stream: Any, times: list[Fraction], base: Fraction) -> tuple[Fraction,
     rate = frame_rate(rate)
     drift = max(abs(time - times[0] - index / rate) for index, time in enumerate(times))
     return rate, drift > slack
+
+
+def _slack(base: Fraction) -> Fraction:
+    """Coarse clocks (1 ms in Matroska) jitter by up to one tick on either side (s)."""
+    return 2 * base + Fraction(1, 2000)
 
 
 def _heads(container: Any, sounds: list[Any]) -> dict[int, Fraction]:
@@ -194,46 +207,60 @@ def _rewind(container: Any) -> None:
             continue
 
 
-def _ends(container: Any, streams: list[Any]) -> dict[int, Fraction]:
-    """When each stream's last packet ends; reads the tail, or everything if that shows nothing."""
+@dataclass
+class _Tail:
+    """What the last packets of a file show: when each stream ends, and its last times (ticks)."""
+
+    ends: dict[int, Fraction] = field(default_factory=dict)
+    times: dict[int, list[int]] = field(default_factory=dict)
+
+
+def _tail(container: Any, streams: list[Any]) -> _Tail:
+    """Read the tail, or everything if that does not show the end of every stream."""
     import av.error
 
     if not streams:
-        return {}
+        return _Tail()
     length = container.duration
     if length and length > 3 * _TAIL * 1_000_000:
         target = (container.start_time or 0) + length - _TAIL * 1_000_000
         try:
             container.seek(int(target), backward=True)
-            ends = _last(container, streams)
-            if len(ends) == len(streams):
-                return ends
+            tail = _last(container, streams)
+            if len(tail.ends) == len(streams):
+                return tail
         except (av.error.FFmpegError, OverflowError):
             pass
     _rewind(container)
     return _last(container, streams)
 
 
-def _last(container: Any, streams: list[Any]) -> dict[int, Fraction]:
-    ends: dict[int, Fraction] = {}
+def _last(container: Any, streams: list[Any]) -> _Tail:
+    tail = _Tail()
     for packet in _packets(container, streams):
         if packet.pts is None or not packet.size:
             continue
         length = (packet.duration or 0) * packet.time_base
         end = packet.pts * packet.time_base + (length if length < _LONGEST_PACKET else 0)
         index = packet.stream.index
-        ends[index] = max(ends.get(index, end), end)
-    return ends
+        tail.ends[index] = max(tail.ends.get(index, end), end)
+        tail.times.setdefault(index, []).append(packet.pts)
+    return tail
 
 
-def _finish_picture(track: Track, ends: dict[int, Fraction], warnings: list[str]) -> None:
+def _finish_picture(track: Track, tail: _Tail, warnings: list[str]) -> None:
     """Count the pictures; say so if the index promises more than the file holds."""
-    end = max(track.end, ends.get(track.stream.index, track.end))
+    index, base = track.stream.index, track.stream.time_base
+    end = max(track.end, tail.ends.get(index, track.end))
     promised = int(track.stream.frames or 0)
     length = track.stream.duration
+    if not track.variable and _becomes_variable(track, tail.times.get(index, []), end):
+        track.variable = True
+        if promised > track.hidden:
+            track.rate = frame_rate((promised - track.hidden) / (end - track.first))
     if promised and length:
         # An edit list may hide some of the pictures that the index counts.
-        promised = min(promised, nearest(length * track.stream.time_base * track.rate))
+        promised = min(promised, nearest(length * base * track.rate))
     if track.variable:
         track.end = end
         track.frames = promised or nearest((end - track.first) * track.rate)
@@ -243,3 +270,17 @@ def _finish_picture(track: Track, ends: dict[int, Fraction], warnings: list[str]
     track.end = track.first + track.frames / track.rate
     if promised > track.frames + 1:
         warnings.append(f"The file breaks off: {track.frames} of {promised} pictures are there.")
+
+
+def _becomes_variable(track: Track, times: list[int], end: Fraction) -> bool:
+    """Whether pictures behind the looked-at stretch leave the rate that it has."""
+    base, rate = track.stream.time_base, track.rate
+    for time in times:
+        place = time * base - track.first
+        if place > 0 and abs(place - nearest(place * rate) / rate) > _slack(base):
+            return True
+    # Of a whole file, fewer or more pictures in its index than fit in its length.
+    length = track.stream.duration
+    whole = length and end - track.first >= length * base - 2 / rate
+    promised = int(track.stream.frames or 0) - track.hidden
+    return bool(whole and promised > 0 and abs(promised - nearest((end - track.first) * rate)) > 1)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import soundfile
 
 from stemmux.ffmpeg import find
+from stemmux.timebase import drops
 
 Sound = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -30,6 +31,8 @@ RATES = {
     "25": Fraction(25),
     "29.97": Fraction(30000, 1001),
 }
+#: Every rate of the remux matrix.
+ALL_RATES = RATES | {"59.94": Fraction(60000, 1001)}
 WIDTH, HEIGHT, BARS = 160, 90, 10
 FRAMES = 75
 #: A GOP of 12 with B-frames: the order in the file is not the order on the screen.
@@ -90,7 +93,7 @@ class Source:
     @cached_property
     def first_picture(self) -> Fraction:
         """V0 in seconds on the file's clock."""
-        return self.pictures[0][0]
+        return first_picture(self.path)
 
     def place(self, track: int = 0) -> Fraction:
         """Seconds from the first picture to the first sample of a track's sound."""
@@ -106,6 +109,13 @@ def pictures(path: Path) -> list[tuple[Fraction, int]]:
             (frame.pts * frame.time_base, number_shown(frame.to_ndarray(format="gray")))
             for frame in container.decode(video=0)
         ]
+
+
+def first_picture(path: Path) -> Fraction:
+    """Time of the first picture on the file's clock (s)."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return frame.pts * frame.time_base
 
 
 def sound(path: Path, track: int = 0) -> tuple[Fraction, Sound]:
@@ -167,7 +177,7 @@ class Studio:
             raw, out = self.new(".gray"), self.new(".mp4")
             raw.write_bytes(b"".join(numbered(n).tobytes() for n in range(frames)))
             shape = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}")
-            ffmpeg(*shape, "-r", RATES[rate], "-i", raw, *H264, out)
+            ffmpeg(*shape, "-r", ALL_RATES[rate], "-i", raw, *H264, out)
             raw.unlink()
             self._made[key] = out
         return Path(self._made[key])
@@ -190,15 +200,17 @@ class Studio:
         options: Sequence[object] = (),
         bits: int = 16,
     ) -> Source:
-        """A clip of one of `KINDS`, or of `SOUND_KINDS` without a picture."""
+        """A clip of one of `KINDS` or `POST_KINDS`, or of `SOUND_KINDS` without a picture."""
         key = (kind, rate, sample_rate, channels, frames, tracks, *options, bits)
         if key not in self._made:
-            count = round(frames / RATES[rate] * sample_rate)
+            count = round(frames / ALL_RATES[rate] * sample_rate)
             sounds = tuple(
                 noise(7 + number, count, channels, rate=sample_rate, bits=bits)
                 for number in range(tracks)
             )
-            suffix, before, after = (KINDS | SOUND_KINDS)[kind]
+            suffix, before, after = (KINDS | POST_KINDS | SOUND_KINDS)[kind]
+            sign = ";" if drops(ALL_RATES[rate]) else ":"
+            after = tuple(word.replace(":TT", f"{sign}04") for word in after)
             out = self.new(suffix)
             waves = [self.wave(s, sample_rate, f"PCM_{bits}") for s in sounds]
             words: list[object] = [] if kind in SOUND_KINDS else ["-i", self.picture(rate, frames)]
@@ -208,7 +220,7 @@ class Studio:
             for number in range(tracks + bool(first)):
                 words += ["-map", number]
             ffmpeg(*words, "-c:v", "copy", *after, *options, out)
-            made = Source(out, RATES[rate], frames, sample_rate, sounds)
+            made = Source(out, ALL_RATES[rate], frames, sample_rate, sounds)
             self._made[key] = self._trimmed(made) if kind == "edit list" else made
         source = self._made[key]
         assert isinstance(source, Source)
@@ -232,6 +244,33 @@ KINDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "fragmented": (".mp4", (), (*_AAC, "-movflags", "frag_keyframe+empty_moov")),
     "late sound": (".mp4", ("-itsoffset", "0.3"), _AAC),
     "edit list": (".mov", (), _AAC),
+}
+#: What comes from cameras, telephones and editors; `:TT` is the frame of a timecode.
+POST_KINDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "mxf": (
+        ".mxf",
+        (),
+        (
+            *("-c:v", "mpeg2video", "-q:v", "2", "-g", "12", "-bf", "2", "-sc_threshold", "0"),
+            *("-c:a", "pcm_s24le", "-timecode", "01:00:00:TT", "-threads", "1"),
+        ),
+    ),
+    "varying rate": (
+        ".mp4",
+        (),
+        (
+            *("-vf", "setpts=(N+floor(N/10)*3)/FRAME_RATE/TB", "-fps_mode", "passthrough"),
+            *(*H264, *_AAC),
+        ),
+    ),
+    "prores": (
+        ".mov",
+        (),
+        (
+            *("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le"),
+            *("-timecode", "01:00:00:TT"),
+        ),
+    ),
 }
 SOUND_KINDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "wav": (".wav", (), ("-c:a", "copy")),
