@@ -21,7 +21,9 @@ VERSION: Final = 1
 
 StemRole = Literal["target", "residual"]
 SoundName = Literal["mix", "target", "residual"]
-ContainerChoice = Literal["auto", "mov", "mp4", "mkv"]
+ContainerChoice = Literal["auto", "mov", "mp4", "mkv", "mxf", "wav"]
+#: Which sound of the file players use unasked.
+DefaultChoice = Literal["auto", "clip", "target", "residual"]
 #: How a sample of a stem is stored; auto is 24 bits, or 32-bit float beyond full scale.
 BitsChoice = Literal["auto", "16", "24", "32f"]
 
@@ -67,6 +69,9 @@ class Selection(_Document):
         spans: when the target sounds, in seconds from the clip's first picture.
         style: "original" stems are the clip's own sound and null; "clean" ones are as the model
             made them.
+        container: of the file with the stems; auto is MOV where it can be.
+        replace_audio: leave the clip's own sound out of that file.
+        default: auto is every track in MOV and MP4, and elsewhere the clip's own.
     """
 
     version: Literal[1] = VERSION
@@ -81,6 +86,8 @@ class Selection(_Document):
     style: Style = "original"
     bits: BitsChoice = "auto"
     container: ContainerChoice = "auto"
+    replace_audio: bool = False
+    default: DefaultChoice = "auto"
 
 
 class Placed(_Document):

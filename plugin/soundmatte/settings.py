@@ -18,7 +18,7 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from soundmatte.documents import BitsChoice, ContainerChoice
+from soundmatte.documents import BitsChoice, ContainerChoice, DefaultChoice
 from soundmatte.errors import SettingsRefused
 from stemmux.conform import Style
 
@@ -32,9 +32,11 @@ class _Section(BaseModel):
 
 
 class Output(_Section):
-    """What is written: see `Selection`. `container`: of the file with the stems."""
+    """What is written; see `Selection`."""
 
     container: ContainerChoice = "auto"
+    replace_audio: bool = False
+    default: DefaultChoice = "auto"
     style: Style = "original"
     bits: BitsChoice = "auto"
 

@@ -228,6 +228,38 @@ def test_the_container_is_the_one_that_was_chosen(
     assert done.offset_samples <= 0.5
 
 
+def test_a_wav_file_holds_the_clip_and_both_stems_as_channels(
+    studio: Studio, tmp_path: Path
+) -> None:
+    source = studio.clip("wav", frames=25)
+    done = separate(source.path, tmp_path, container="wav")
+    assert done.file is not None
+    together = steps(done.file)
+    assert np.array_equal(together[:, :2], np.rint(source.sounds[0] / STEP))
+    assert np.array_equal(together[:, 2:4], steps(done.target))
+    assert np.array_equal(together[:, 4:], steps(done.residual))
+
+
+def test_the_clips_own_sound_is_left_out_where_that_was_asked(
+    studio: Studio, tmp_path: Path
+) -> None:
+    done = separate(
+        studio.clip("mov", frames=25).path, tmp_path, replace_audio=True, default="residual"
+    )
+    assert done.file is not None
+    with av.open(str(done.file)) as container:
+        assert [s.metadata.get("handler_name") for s in container.streams.audio] == [
+            "Target: part",
+            "Residual",
+        ]
+        chosen = [
+            bool(s.disposition & av.stream.Disposition.default) for s in container.streams.audio
+        ]
+    assert chosen == [False, True]
+    for track, stem in enumerate((done.target, done.residual)):
+        assert np.array_equal(np.rint(sound(done.file, track)[1] / STEP), steps(stem))
+
+
 def test_what_mov_cannot_carry_goes_into_mkv(studio: Studio, tmp_path: Path) -> None:
     clip = webm(studio)
     done = separate(clip, tmp_path / "auto")

@@ -42,6 +42,26 @@ class BitsWord(StrEnum):
     FLOAT = "32f"
 
 
+class ContainerWord(StrEnum):
+    """The container of the file with the stems."""
+
+    AUTO = "auto"
+    MOV = "mov"
+    MP4 = "mp4"
+    MKV = "mkv"
+    MXF = "mxf"
+    WAV = "wav"
+
+
+class DefaultWord(StrEnum):
+    """The sound of that file that players use unasked."""
+
+    AUTO = "auto"
+    CLIP = "clip"
+    TARGET = "target"
+    RESIDUAL = "residual"
+
+
 Clip = Annotated[
     Path, typer.Argument(help="The clip: a movie or a sound file.", show_default=False)
 ]
@@ -117,6 +137,22 @@ Bits = Annotated[
     BitsWord | None,
     typer.Option(
         "--bits", help="Of the stems; auto: 24, or 32f beyond full scale.", show_default="auto"
+    ),
+]
+Container = Annotated[
+    ContainerWord | None,
+    typer.Option(
+        "--container", help="Kind of file that holds clip and stems; auto: MOV, else MKV."
+    ),
+]
+ReplaceAudio = Annotated[
+    bool | None,
+    typer.Option("--replace-audio", help="Leave the clip's own sound out of that file."),
+]
+Default = Annotated[
+    DefaultWord | None,
+    typer.Option(
+        "--default", help="The sound that players use in it; auto: all, or the clip's own."
     ),
 ]
 AcceptDoubtful = Annotated[

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,15 +15,6 @@ from stemmux.console import Console, ProgressStyle, print_json
 if TYPE_CHECKING:
     from soundmatte.documents import Selection
     from soundmatte.engines.engine import Engine
-
-
-class ContainerWord(StrEnum):
-    """The container of the file with the stems."""
-
-    AUTO = "auto"
-    MOV = "mov"
-    MP4 = "mp4"
-    MKV = "mkv"
 
 
 def separate(
@@ -53,12 +43,9 @@ def separate(
     style: options.Style = None,
     bits: options.Bits = None,
     accept_doubtful: options.AcceptDoubtful = False,
-    container: Annotated[
-        ContainerWord | None,
-        typer.Option(
-            "--container", help="Kind of file that holds clip and stems; auto: MOV, else MKV."
-        ),
-    ] = None,
+    container: options.Container = None,
+    replace_audio: options.ReplaceAudio = None,
+    default: options.Default = None,
     output: options.Folder = Path(),
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -140,7 +127,9 @@ class _Asked:
     track: int
     style: options.StyleWord | None
     bits: options.BitsWord | None
-    container: ContainerWord | None
+    container: options.ContainerWord | None
+    replace_audio: bool | None
+    default: options.DefaultWord | None
 
 
 def _selection(asked: _Asked) -> Selection:
@@ -177,4 +166,6 @@ def _selection(asked: _Asked) -> Selection:
         style=asked.style.value if asked.style else chosen.style,
         bits=asked.bits.value if asked.bits else chosen.bits,
         container=asked.container.value if asked.container else chosen.container,
+        replace_audio=bool(asked.replace_audio or chosen.replace_audio),
+        default=asked.default.value if asked.default else chosen.default,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from soundmatte.documents import Placed, Placement, StemRole
+from soundmatte.documents import DefaultChoice, Placed, Placement, StemRole
 from soundmatte.engines.engine import Generated, Material, Silence
 from soundmatte.jobs.conform import conform, gate
 from soundmatte.jobs.cut import Cutting, extract
@@ -21,10 +21,14 @@ from soundmatte.jobs.work import Work, clock, handles, stem_start, time_referenc
 from stemmux.errors import ContainerRefused, FfmpegFailed, MediaError, VerificationFailed
 
 if TYPE_CHECKING:
+    from stemmux.cargo import Default
     from stemmux.ffmpeg import Progress
     from stemmux.mux import Stem
 
 Step = Callable[[Work, "Progress"], Work]
+
+#: As the stems lie in the file: the target, then the residual.
+_DEFAULTS: dict[DefaultChoice, Default] = {"auto": None, "clip": "clip", "target": 0, "residual": 1}
 
 
 def separate(work: Work, progress: Progress) -> Work:
@@ -99,12 +103,19 @@ def remux(work: Work, progress: Progress) -> Work:
     from stemmux.mux import add
 
     media, _ = work.known
-    stems = _stems(work)
+    stems, chosen = _stems(work), work.selection
     refused: Exception | None = None
     for container in work.containers:
         try:
-            out = work.unfinished(f"stems.{container}")
-            return work.having(muxed=add(media, stems, out, progress=progress))
+            made = add(
+                media,
+                stems,
+                work.unfinished(f"stems.{container}"),
+                replace_audio=chosen.replace_audio,
+                default=_DEFAULTS[chosen.default],
+                progress=progress,
+            )
+            return work.having(muxed=made).noting(*made.lost)
         except (ContainerRefused, FfmpegFailed, VerificationFailed) as error:
             refused = error
     if work.selection.container != "auto":

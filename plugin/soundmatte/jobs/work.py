@@ -104,7 +104,7 @@ class Work:
 
         What is made of the stems afterwards does not count: another style is no other job.
         """
-        afterwards = {"container", "style", "bits"}
+        afterwards = {"container", "replace_audio", "default", "style", "bits"}
         told = self.selection.model_dump(
             mode="json", exclude={"start", "end", "handles", *afterwards}
         )
