@@ -67,6 +67,14 @@ class Given:
         self._file.close()
 
 
+def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One minus the other; 0 where both are the same infinity, or no number."""
+    import numpy as np
+
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.subtract(one, other, out=np.zeros_like(one), where=~same)
+
+
 class Sum:
     """Adds up tracks sample by sample, however far one of them comes in before another."""
 
@@ -136,8 +144,7 @@ class Arrival(Heard):
             raise VerificationFailed(
                 f"The stem {self._given.title!r} has {samples.shape[1]} channels in the file."
             )
-        same = (samples == wanted) | (np.isnan(samples) & np.isnan(wanted))
-        difference = np.where(same, 0.0, samples - wanted)
+        difference = _difference(samples, wanted)
         first = max(0, self._given.start - place)
         last = max(first, min(len(samples), self._given.end - place))
         if self._exact and difference.any():

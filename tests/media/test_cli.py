@@ -101,9 +101,15 @@ def test_add(studio: Studio, tmp_path: Path) -> None:
     values = answer("add", studio.clip("mov").path, stem, stem, "-o", out)
     assert values == {
         "file": str(out),
+        "way": "appended",
         "picture": "copied",
         "tracks": [2, 3],
         "offset_samples": [0.0, 0.0],
+        "null_db": None,
+        "exact": True,
+        "parts": False,
+        "parts_null_db": None,
+        "lost": [],
     }
     error = answer("add", studio.clip("mov").path, stem, "-o", tmp_path / "x.avi", status=1)
     assert error["error"]["kind"] == "ContainerRefused"
