@@ -34,6 +34,7 @@ from stemmux.errors import StemmuxError
 from stemmux.measure import null_db
 
 OURS = "Soundmatte"
+FAR_OFF = 1.0  # samples that a delay may be off without being named
 
 
 def ours(case: Case, folder: Path) -> tuple[NDArray[np.float64], float, list[str]]:
@@ -41,7 +42,7 @@ def ours(case: Case, folder: Path) -> tuple[NDArray[np.float64], float, list[str
 
     Returns:
         The target as it would be delivered, the processor seconds that conforming took, and what is
-        to be said: doubts, and a null that is none.
+        to be said: doubts, wrong delays, and a null that is none.
     """
     raw = _written(folder / "raw.wav", case.mix)
     mix = grid.settle(raw, folder / "mix.wav", speakers=case.speakers)
@@ -60,6 +61,9 @@ def ours(case: Case, folder: Path) -> tuple[NDArray[np.float64], float, list[str
     stems = (folder / "target.wav", folder / "rest.wav")
     grid.split(mix, conformed.target, "target", *stems)
     said = [f"doubt: {doubt}" for doubt in conformed.evidence.doubts]
+    for found, true in zip(conformed.alignments, case.stems, strict=True):
+        if abs(found.delay - true.delay) > FAR_OFF:
+            said.append(f"delay {found.delay:.2f} instead of {true.delay:.2f} {found.reason}")
     if (null := null_db(mix.path, stems)) > -math.inf:
         said.append(f"NO NULL: {null:.1f} dB")
     target, _ = soundfile.read(stems[0], dtype="float64", always_2d=True)
