@@ -50,17 +50,21 @@ def _listed(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-_PLAYED_IN_MOV = frozenset({"vp8", "vp9", "av1", "vc2"})
+_NOT_IN_MOV = _listed("av1 vp8 vp9")
 _NOT_IN_MP4 = _listed(
-    "cfhd dnxhd dvvideo flv1 hap huffyuv msmpeg4v3 prores qtrle rawvideo theora utvideo v210 vc2 "
-    "vp8 wmv1 wmv2 wmv3"
+    "cfhd dnxhd dvvideo flv1 hap huffyuv msmpeg4v2 msmpeg4v3 prores qtrle rawvideo theora utvideo "
+    "v210 vp8 wmv1 wmv2"
 )
+_NOT_IN_MKV = _listed("qtrle")
 _IN_MXF = _listed("dnxhd dvvideo ffv1 h264 jpeg2000 mpeg2video prores")
-_NOT_SOUND_IN_MOV = _listed("flac opus vorbis truehd tta wavpack wmav1 wmav2 wmapro")
-_NOT_SOUND_IN_MP4 = _listed(
-    "eac3 pcm_alaw pcm_mulaw pcm_s8 pcm_u8 truehd tta wavpack wmav1 wmav2 wmapro"
+_NOT_SOUND_IN_MOV = _listed(
+    "adpcm_ima_wav adpcm_ms flac opus truehd tta vorbis wavpack wmav1 wmav2"
 )
-_NOT_SOUND_IN_MKV = _listed("adpcm_ima_qt adpcm_ms pcm_f32be pcm_f64be pcm_s8 wmapro")
+_NOT_SOUND_IN_MP4 = _listed(
+    "adpcm_ima_qt adpcm_ima_wav adpcm_ms pcm_alaw pcm_mulaw pcm_s8 pcm_u8 truehd tta wavpack wmav1 "
+    "wmav2"
+)
+_NOT_SOUND_IN_MKV = _listed("adpcm_ima_qt pcm_f32be pcm_f64be pcm_s8")
 #: PCM that MXF takes as it is, or with its bytes turned round.
 _SOUND_IN_MXF = _listed("pcm_s16le pcm_s16be pcm_s24le pcm_s24be")
 #: Frames per second that MXF has a code for.
@@ -217,7 +221,7 @@ def holds_picture(codec: str, container: Container) -> bool:
     """Whether a picture of that codec can be copied into the container."""
     if container == "mxf":
         return codec in _IN_MXF
-    refused = {"mov": _PLAYED_IN_MOV, "mp4": _NOT_IN_MP4, "mkv": frozenset({"qtrle", "vc2"})}
+    refused = {"mov": _NOT_IN_MOV, "mp4": _NOT_IN_MP4, "mkv": _NOT_IN_MKV}
     return container != "wav" and codec not in refused[container]
 
 
@@ -322,9 +326,9 @@ def _words(codecs: frozenset[str]) -> str:
 
 
 REFUSALS: tuple[Refusal, ...] = (
-    Refusal(("mov",), f"a picture in {_words(_PLAYED_IN_MOV)}", _picture_codec("mov")),
+    Refusal(("mov",), f"a picture in {_words(_NOT_IN_MOV)}", _picture_codec("mov")),
     Refusal(("mp4",), f"a picture in {_words(_NOT_IN_MP4)}", _picture_codec("mp4")),
-    Refusal(("mkv",), "a picture in qtrle, vc2", _picture_codec("mkv")),
+    Refusal(("mkv",), f"a picture in {_words(_NOT_IN_MKV)}", _picture_codec("mkv")),
     Refusal(("mxf",), "a clip without a picture", _without_picture),
     Refusal(("mxf",), f"a picture in anything but {_words(_IN_MXF)}", _picture_codec("mxf")),
     Refusal(("mxf",), "H.264 whose pictures are stored out of order", _with_picture(_out_of_order)),

@@ -103,6 +103,9 @@ def _flag_was_kept(carrying: Carrying, stream: Stream) -> bool:
     if stream.kind == "audio" and carrying.default is not None:
         return False
     source = carrying.media.container
+    if "default track" not in RULES[carrying.container].keeps:
+        # Nothing is lost where all tracks are alike.
+        return len({one.default for one in carrying.cargo.of("audio")}) > 1
     if RULES[carrying.container].enables:
         return "mov" in source
     return carrying.container == "mkv" and "matroska" in source

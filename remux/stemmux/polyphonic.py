@@ -31,6 +31,7 @@ from stemmux.timebase import sample_at
 if TYPE_CHECKING:
     from stemmux.ffmpeg import Progress
 
+_STEREO = ("FL", "FR")
 #: From the narrowest to the widest.
 _ENCODINGS: tuple[Encoding, ...] = ("s16", "s24", "f32")
 
@@ -89,8 +90,9 @@ def write(
 
 def _part(path: Path, title: str, start: int, places: Sequence[str]) -> _Part:
     given = Given(path, title, start)
-    if len(places) != given.form.channels:
-        places = ("NONE",) * given.form.channels
+    if len(places) != given.form.channels or "NONE" in places:
+        # Two channels mean left and right without saying so.
+        places = _STEREO if given.form.channels == 2 else ("NONE",) * given.form.channels
     return _Part(given, tuple(channel_names(title, places)))
 
 

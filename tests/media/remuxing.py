@@ -199,6 +199,8 @@ def switched_on(path: Path) -> list[bool]:
         at = 0
         while at + 8 <= len(data):
             size, name = struct.unpack_from(">I4s", data, at)
+            if size == 1:
+                size = struct.unpack_from(">Q", data, at + 8)[0]
             body = data[at + 8 : at + size]
             if name == b"tkhd":
                 found.append(bool(body[3] & 1))
