@@ -165,6 +165,7 @@ class _Share:
     def __init__(self, size: int, told: Told | None) -> None:
         self._size, self._told = max(1, size), told
         self._sent: dict[int, int] = {}
+        self._total = 0
         self._lock = threading.Lock()
 
     def tell(self, part: int, count: int) -> None:
@@ -172,8 +173,9 @@ class _Share:
         if self._told is None:
             return
         with self._lock:
+            self._total += count - self._sent.get(part, 0)
             self._sent[part] = count
-            share = min(1.0, sum(self._sent.values()) / self._size)
+            share = min(1.0, self._total / self._size)
         self._told(share)
 
 

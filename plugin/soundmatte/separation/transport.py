@@ -27,8 +27,9 @@ from soundmatte.separation.keys import Key
 T = TypeVar("T")
 Step = Ask | Pause | Together
 
-#: Bytes of a file that are sent at a time.
-_PIECE = 1024 * 1024
+#: Bytes of a file that are sent at a time: with more, the sending copies what did not fit again and
+#: again; with less, it is interrupted more often.
+_PIECE = 512 * 1024
 _CONNECT_TIMEOUT = 20.0
 #: An answer of which enough was heard is read to its end if that comes within so many seconds, for
 #: its connection can then be used again; another costs several round trips.
