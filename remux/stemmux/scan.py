@@ -253,19 +253,19 @@ def _finish_picture(track: Track, tail: _Tail, warnings: list[str]) -> None:
     index, base = track.stream.index, track.stream.time_base
     end = max(track.end, tail.ends.get(index, track.end))
     promised = int(track.stream.frames or 0)
-    length = track.stream.duration
+    shown = promised - track.hidden
     if not track.variable and _becomes_variable(track, tail.times.get(index, []), end):
         track.variable = True
-        if promised > track.hidden:
-            track.rate = frame_rate((promised - track.hidden) / (end - track.first))
+        track.rate = frame_rate(shown / (end - track.first)) if shown > 0 else track.rate
+    if track.variable:
+        track.end = end
+        track.frames = shown if shown > 0 else nearest((end - track.first) * track.rate)
+        warnings.append("The frame rate varies; frames are kept at their own times.")
+        return
+    length = track.stream.duration
     if promised and length:
         # An edit list may hide some of the pictures that the index counts.
         promised = min(promised, nearest(length * base * track.rate))
-    if track.variable:
-        track.end = end
-        track.frames = promised or nearest((end - track.first) * track.rate)
-        warnings.append("The frame rate varies; frames are kept at their own times.")
-        return
     track.frames = max(1, nearest((end - track.first) * track.rate))
     track.end = track.first + track.frames / track.rate
     if promised > track.frames + 1:
@@ -273,14 +273,18 @@ def _finish_picture(track: Track, tail: _Tail, warnings: list[str]) -> None:
 
 
 def _becomes_variable(track: Track, times: list[int], end: Fraction) -> bool:
-    """Whether pictures behind the looked-at stretch leave the rate that it has."""
+    """Whether pictures behind the looked-at stretch leave the rate that it has, or are left out."""
     base, rate = track.stream.time_base, track.rate
-    for time in times:
-        place = time * base - track.first
-        if place > 0 and abs(place - nearest(place * rate) / rate) > _slack(base):
-            return True
+    # What the last ones were waiting for may lie behind where the file breaks off.
+    places = sorted(time * base - track.first for time in times)[:-_REORDERED]
+    places = [place for place in places if place >= 0]
+    slack = _slack(base)
+    if any(abs(place - nearest(place * rate) / rate) > slack for place in places):
+        return True
+    if any(later - earlier > 1 / rate + slack for earlier, later in itertools.pairwise(places)):
+        return True
     # Of a whole file, fewer or more pictures in its index than fit in its length.
     length = track.stream.duration
     whole = length and end - track.first >= length * base - 2 / rate
-    promised = int(track.stream.frames or 0) - track.hidden
-    return bool(whole and promised > 0 and abs(promised - nearest((end - track.first) * rate)) > 1)
+    shown = int(track.stream.frames or 0) - track.hidden
+    return bool(whole and shown > 0 and abs(shown - nearest((end - track.first) * rate)) > 1)

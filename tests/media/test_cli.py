@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -113,6 +114,29 @@ def test_add(studio: Studio, tmp_path: Path) -> None:
     }
     error = answer("add", studio.clip("mov").path, stem, "-o", tmp_path / "x.avi", status=1)
     assert error["error"]["kind"] == "ContainerRefused"
+
+
+def test_add_says_what_is_lost_and_takes_its_options(studio: Studio, tmp_path: Path) -> None:
+    clip = studio.clip("prores")
+    mix, half = clip.sounds[0], np.rint(clip.sounds[0] / 2 * 2**23) / 2**23
+    stems = []
+    for title, sound in (("target", half), ("residual", mix - half)):
+        stems.append(tmp_path / f"dog_{title}.wav")
+        soundfile.write(stems[-1], sound, 48000, subtype="PCM_24")
+    out = tmp_path / "out.mxf"
+    values = answer("add", clip.path, *stems, "-o", out, "--replace-audio")
+    assert values["way"] == "remuxed"
+    assert values["tracks"] == [1, 2]
+    assert (values["parts"], values["parts_null_db"]) == (True, None)
+    said = "Track titles not in the new file: 'dog_target', 'dog_residual'."
+    assert values["lost"] == [said]
+    values = answer("add", clip.path, *stems, "-o", tmp_path / "out.mkv", "--default", "target")
+    assert values["tracks"] == [2, 3]
+    with av.open(str(tmp_path / "out.mkv")) as file:
+        flags = [bool(track.disposition & 1) for track in file.streams.audio]
+    assert flags == [False, True, False]
+    wrong = ("add", clip.path, *stems, "-o", tmp_path / "x.mkv", "--default", "cat")
+    assert answer(*wrong, status=1)["error"]["message"] == "No stem is called 'cat'."
 
 
 def test_null(studio: Studio) -> None:

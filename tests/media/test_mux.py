@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from tests.media.making import Studio, ffmpeg, noise, pictures, sound
+from tests.media.making import ALL_RATES, Studio, ffmpeg, noise, pictures, sound
 from tests.media.remuxing import (
     MATRIX,
     ODD_CASES,
@@ -133,6 +133,17 @@ def test_what_cannot_be_appended_is_remuxed(
     assert found.made.way == "remuxed"
     assert (found.picture, found.stems, found.original) == ("packets", (0, 0), 0)
     assert_tracks(out, "mov", "remuxed")
+
+
+@pytest.mark.parametrize("container", ["mov", "mp4"])
+@pytest.mark.parametrize("rate", ["23.976", "29.97", "59.94"])
+def test_pictures_out_of_matroska_lie_on_their_grid_again(
+    studio: Studio, tmp_path: Path, container: Container, rate: str
+) -> None:
+    """There they were rounded to whole milliseconds."""
+    _, out, _ = make(studio, Case("mkv", container, rate), tmp_path)
+    steps = [number / ALL_RATES[rate] for number in range(len(pictures(out)))]
+    assert [time for time, _ in pictures(out)] == steps
 
 
 @pytest.mark.parametrize("container", ["mov", "mkv", "mp4"])

@@ -92,6 +92,26 @@ def test_a_varying_rate_is_noticed(studio: Studio) -> None:
     assert last < media.duration <= last + Fraction(1, 5)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "settb=1/90000,setpts='(N+max(N-350,0)/2)/25/TB'",
+        "select='lt(n,350)+not(mod(n,3))'",
+    ],
+    ids=["slower", "some left out"],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_rate_that_varies_late_is_noticed(studio: Studio, suffix: str, change: str) -> None:
+    """Behind the stretch that is looked at closely."""
+    out = studio.new(suffix)
+    times = ("-fps_mode", "passthrough", "-enc_time_base", "1:90000")
+    ffmpeg("-i", studio.picture("25", 420), "-vf", change, *times, *H264, out)
+    video = probe(out).picture()
+    assert video.variable
+    if suffix == ".mp4":
+        assert video.frames == len(pictures(out))
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_rotation_is_clockwise(studio: Studio, turn: int, suffix: str) -> None:
@@ -127,6 +147,16 @@ def test_the_timecode_is_read(
     # Matroska has no timecode track: it is copied there as a tag.
     ffmpeg("-i", movie, "-map", "0:v", "-c", "copy", out)
     assert str(probe(out).timecode) == read
+
+
+def test_what_is_hidden_and_what_is_out_of_order(studio: Studio) -> None:
+    """An edit list hides pictures; B-frames are stored behind what they are made of."""
+    cut = probe(studio.clip("edit list").path).picture()
+    assert (cut.hidden, cut.reordered) == (3, True)
+    whole = probe(studio.clip("mp4").path).picture()
+    assert (whole.hidden, whole.reordered) == (0, True)
+    straight = probe(studio.clip("prores").path).picture()
+    assert (straight.hidden, straight.reordered) == (0, False)
 
 
 def test_mxf_is_read(studio: Studio) -> None:
