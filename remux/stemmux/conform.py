@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from stemmux.align import Alignment
     from stemmux.ffmpeg import Progress
+    from stemmux.joining import Elsewhere, Sounds
 
 __all__ = ["Conformed", "Evidence", "Piece", "Seam", "Style", "conform"]
 
@@ -56,7 +57,9 @@ def conform(
     style: Style = "original",
     progress: Progress | None = None,
 ) -> Conformed:
-    """Make estimates that fit the mix, as new files in `folder`; silence where there is no piece.
+    """Make estimates that fit the mix, as new files in `folder`.
+
+    Where there is no piece, the target is silent, and a residual is the mix itself.
 
     Raises:
         UnreadableMedia, NoAudio: a stem cannot be read as sound; see `stemmux.intake`.
@@ -64,13 +67,13 @@ def conform(
     """
     target = folder / "conformed_target.wav"
     residual = folder / "conformed_residual.wav" if style == "clean" else None
-    joint = Joint(mix.frames)
     fittings: list[Fitting] = []
     with (
         ExitStack() as files,
         refused_samples(target),
     ):
         outs = [files.enter_context(_written(path, mix)) for path in (target, residual) if path]
+        joint = Joint(mix.frames, _untouched(files.enter_context(_read(mix)), len(outs)))
         for number, piece in enumerate(pieces):
             after = pieces[number + 1].start if number + 1 < len(pieces) else mix.frames
             with Fitting(mix, piece, folder) as fitting:
@@ -81,7 +84,7 @@ def conform(
                     if progress is not None:
                         progress(joint.done / mix.frames)
             fittings.append(fitting)
-        for sounds in joint.ended(len(outs), mix.form.channels):
+        for sounds in joint.ended():
             for out, sound in zip(outs, sounds, strict=True):
                 out.write(sound)
     return Conformed(
@@ -93,6 +96,26 @@ def conform(
         evidence_of(fittings),
         tuple(note for fitting in fittings for note in fitting.notes),
     )
+
+
+def _read(mix: Mix) -> SoundFile:
+    import soundfile
+
+    return soundfile.SoundFile(str(mix.path))
+
+
+def _untouched(whole: SoundFile, sounds: int) -> Elsewhere:
+    """A silent target, and beside it the mix where a residual is made too."""
+    import numpy as np
+
+    def elsewhere(start: int, count: int) -> Sounds:
+        silence = np.zeros((count, whole.channels), np.float32)
+        if sounds == 1:
+            return [silence]
+        whole.seek(start)
+        return [silence, whole.read(count, dtype="float32", always_2d=True)]
+
+    return elsewhere
 
 
 def _written(path: Path, mix: Mix) -> SoundFile:

@@ -8,9 +8,9 @@ module must not know what the pieces are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     #: The same samples of one or more sounds, `[frames, channels]` each.
     Sounds = Sequence[NDArray[np.float32]]
+    #: So many samples from one on of what is heard where there is no piece, of every sound.
+    Elsewhere = Callable[[int, int], Sounds]
 
-#: At a hole between pieces the sound fades over so many samples, not to click.
+#: At a hole between pieces one sound fades into the other over so many samples, not to click.
 _FADE = 1024
-#: Frames of silence written at a time.
+#: Frames of a hole written at a time.
 _BLOCK = 1 << 16
 
 
@@ -58,9 +60,9 @@ class Joint:
         seams: where pieces overlapped.
     """
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, elsewhere: Elsewhere) -> None:
         self.done, self.seams = 0, list[Seam]()
-        self._frames = frames
+        self._frames, self._elsewhere = frames, elsewhere
         self._held: list[NDArray[np.float32]] = []
 
     def added(self, piece: Piece, after: int, blocks: Iterable[Sounds]) -> Iterator[Sounds]:
@@ -80,8 +82,8 @@ class Joint:
             waiting.add(block)
             if not ready and len(waiting) >= min(max(overlap, _FADE if hole else 0), piece.frames):
                 if hole:
-                    yield from self._silence(piece.start, waiting.sounds)
-                    _fade(waiting.sounds, _FADE)
+                    yield from self._hole(piece.start)
+                    self._fade_in(piece.start, waiting.sounds)
                 ready = True
                 self._cross(piece.start, waiting.sounds, overlap)
             if not ready:
@@ -93,34 +95,44 @@ class Joint:
                 yield waiting.taken(ripe)
         rest = waiting.sounds
         if end < min(after, self._frames):
-            _fade([part[::-1] for part in rest], _FADE)
+            self._fade_out(end, rest)
         now = max(0, min(after, end) - position)
         if now:
             self.done = position + now
             yield [part[:now] for part in rest]
         self._held = [part[now:] for part in rest] if end > after else []
 
-    def ended(self, sounds: int, channels: int) -> Iterator[Sounds]:
-        """Silence behind the last piece."""
-        import numpy as np
+    def ended(self) -> Iterator[Sounds]:
+        """What is behind the last piece."""
+        yield from self._hole(self._frames)
 
-        yield from self._silence(self._frames, [np.zeros((0, channels), np.float32)] * sounds)
-
-    def _silence(self, until: int, like: Sounds) -> Iterator[Sounds]:
-        import numpy as np
-
+    def _hole(self, until: int) -> Iterator[Sounds]:
         while self.done < until:
-            count = min(_BLOCK, until - self.done)
+            start, count = self.done, min(_BLOCK, until - self.done)
             self.done += count
-            yield [np.zeros((count, part.shape[1]), np.float32) for part in like]
+            yield self._elsewhere(start, count)
+
+    def _fade_in(self, start: int, sounds: Sounds) -> None:
+        """Let what is heard in the hole before `start` end in the first of `sounds`, in place."""
+        length = min(_FADE, len(sounds[0]))
+        rise = _rise(length)
+        for part, before in zip(sounds, self._elsewhere(start, length), strict=True):
+            part[:length] = before * (1 - rise) + part[:length] * rise
+
+    def _fade_out(self, end: int, sounds: Sounds) -> None:
+        """Let the last of `sounds`, up to `end`, become what is heard in the hole, in place."""
+        length = min(_FADE, len(sounds[0]))
+        if not length:
+            return
+        fall = _rise(length)[::-1]
+        for part, behind in zip(sounds, self._elsewhere(end - length, length), strict=True):
+            part[-length:] = behind * (1 - fall) + part[-length:] * fall
 
     def _cross(self, start: int, sounds: Sounds, overlap: int) -> None:
         """Fade what is held back into the first samples of `sounds`, in place."""
-        import numpy as np
-
         if not overlap:
             return
-        rise = ((np.arange(overlap) + 0.5) / overlap).astype(np.float32)[:, None]
+        rise = _rise(overlap)
         self.seams.append(_seam(start, self._held[0], sounds[0][:overlap]))
         for before, part in zip(self._held, sounds, strict=True):
             part[:overlap] = before * (1 - rise) + part[:overlap] * rise
@@ -156,13 +168,11 @@ class _Gathered:
         return [part[:count] for part in sounds]
 
 
-def _fade(sounds: Iterable[Any], count: int) -> None:
-    """Let sounds begin from silence, in place."""
+def _rise(length: int) -> NDArray[np.float32]:
+    """Gains from 0 to 1, `[length, 1]`."""
     import numpy as np
 
-    for part in sounds:
-        length = min(count, len(part))
-        part[:length] *= ((np.arange(length) + 0.5) / length).astype(np.float32)[:, None]
+    return ((np.arange(length) + 0.5) / length).astype(np.float32)[:, None]
 
 
 def _seam(start: int, before: NDArray[np.float32], after: NDArray[np.float32]) -> Seam:

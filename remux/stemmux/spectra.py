@@ -21,6 +21,13 @@ _BANDS, _SINGLE = 48, 12
 GROUP = 8
 
 
+def power_of(cells: NDArray[Any]) -> Any:
+    """The power in each cell."""
+    import numpy as np
+
+    return np.square(cells.real) + np.square(cells.imag)
+
+
 @dataclass(frozen=True)
 class Frame:
     """The shape of the spectra of one rate.

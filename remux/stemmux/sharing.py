@@ -1,0 +1,189 @@
+"""Share out sound between two sources by their powers and by where they lie between the channels.
+
+A multichannel Wiener filter: each source is a variance in every cell times a covariance of the
+channels in every band (Duong et al. 2010), which expectation-maximisation finds. Both covariances
+are made diagonal together, so that every turned channel has a gain of its own. This module must not
+know what the sound is, nor how the variances were found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stemmux.spectra import GROUP, Frame, power_of
+
+#: Up to so many channels, a moment may turn the covariances; of more, it only weighs them anew.
+_MOST_TURNED = 2
+
+#: Variances of the two sources in each cell.
+Variances = tuple[Any, Any]
+
+
+def start(frame: Frame, variances: Variances, sound: Any) -> Any:
+    """Covariances before anything is learned: no direction, and the power of the sound.
+
+    Returns:
+        `[2, 1, bands, channels, channels]`, as everywhere here: of the whole, one group.
+    """
+    import numpy as np
+
+    expected = sum(frame.summed(variance).sum(axis=0) for variance in variances)
+    found = frame.summed(power_of(sound).sum(axis=0)).sum(axis=0)
+    level = np.clip(found / (expected + 1e-20), 1e-4, 1)
+    channels = len(sound)
+    one = level[None, :, None, None] * np.eye(channels) / channels
+    return np.stack([one, one])
+
+
+def shared(frame: Frame, variances: Variances, sound: Any, spread: Any) -> Any:
+    """The first source's part of the sound."""
+    turned, gains, back = _divided(frame, variances, sound, spread)
+    turned *= gains
+    return _turned(frame, back, turned)
+
+
+def learned(frame: Frame, variances: Variances, sound: Any, spread: Any) -> Any:
+    """Covariances of the whole, by one more step of expectation-maximisation."""
+    sums, turn = _step(frame, variances, sound, spread, full=True)
+    count = len(sums[0]) * frame.widths * (GROUP // 2)
+    return _back(
+        turn, [part.sum(axis=0, keepdims=True) / count[None, :, None, None] for part in sums]
+    )
+
+
+def learned_near(
+    frame: Frame, variances: Variances, sound: Any, spread: Any, kernel: Any, whole: float
+) -> Any:
+    """Covariances of each moment, by one step from those of the whole, which they lean on.
+
+    Args:
+        kernel: how much each group counts for each other.
+        whole: how many spectra the whole counts as.
+    """
+    import numpy as np
+
+    full = len(sound) <= _MOST_TURNED
+    sums, turn = _step(frame, variances, sound, spread, full=full)
+    lean = frame.widths * whole / 2
+    count = kernel.sum(axis=1)[:, None] * frame.widths * (GROUP // 2) + lean
+    near = _back(turn, [np.tensordot(kernel, part, 1) for part in sums])
+    return (near + spread * lean[:, None, None]) / count[..., None, None]
+
+
+def _step(
+    frame: Frame, variances: Variances, sound: Any, spread: Any, *, full: bool
+) -> tuple[list[Any], Any]:
+    """Summed covariances of both sources, in turned channels, and the way back.
+
+    Every second spectrum will do: they overlap by half.
+    """
+    target, residual = (variance[:, ::2] for variance in variances)
+    turned, gains, back = _divided(frame, (target, residual), sound[:, :, ::2], spread)
+    pairs = _pairs(turned) if full else {(n, n): power_of(part) for n, part in enumerate(turned)}
+    # What is not known is the same for both: the product of their variances over the sum.
+    unknown = gains * residual
+    return (
+        [
+            _expected(frame, pairs, gains, target, unknown),
+            _expected(frame, pairs, 1 - gains, residual, unknown),
+        ],
+        back,
+    )
+
+
+def _back(turn: Any, parts: list[Any]) -> Any:
+    import numpy as np
+
+    other = np.conj(np.swapaxes(turn, -1, -2))
+    return np.stack([turn @ part @ other for part in parts])
+
+
+def _divided(frame: Frame, variances: Variances, sound: Any, spread: Any) -> tuple[Any, Any, Any]:
+    """The sound in turned channels, the first source's gain in each cell, and the way back."""
+    import numpy as np
+
+    there, shares, back = _diagonal(spread)
+    target, residual = variances
+    turned = _turned(frame, there, sound)
+    gains = np.empty(turned.shape, np.float32)
+    for channel in range(len(turned)):
+        share = frame.spread(shares[..., channel].astype(np.float32))
+        own = share * target
+        gains[channel] = own / (own + residual)
+    return turned, gains, back
+
+
+def _diagonal(spread: Any) -> tuple[Any, Any, Any]:
+    """Turns that make both covariances diagonal: there, the target's share, and back.
+
+    With W Cr Wᴴ = 1 and W Ct Wᴴ = D, each turned channel has a gain of its own.
+    """
+    import numpy as np
+
+    first, second = spread
+    channels = first.shape[-1]
+    level = np.trace(first + second, axis1=-2, axis2=-1).real[..., None, None]
+    little = np.eye(channels) * (1e-4 * level / channels + 1e-12)
+    lower = np.linalg.cholesky(second + little)
+    inverse = np.linalg.inv(lower)
+    shares, turn = np.linalg.eigh(
+        inverse @ (first + little) @ np.conj(np.swapaxes(inverse, -1, -2))
+    )
+    there = np.conj(np.swapaxes(turn, -1, -2)) @ inverse
+    return there, np.maximum(shares, 0), lower @ turn
+
+
+def _turned(frame: Frame, matrices: Any, cells: Any) -> Any:
+    """`matrices` `[groups, bands, channels, channels]` applied to every cell."""
+    import numpy as np
+
+    channels = len(cells)
+    if channels == 1 and np.isrealobj(matrices):
+        return frame.spread(matrices[..., 0, 0].astype(np.float32)) * cells
+    out = np.zeros_like(cells)
+    for row in range(channels):
+        for column in range(channels):
+            factor = matrices[..., row, column].astype(np.complex64)
+            out[row] += frame.spread(factor) * cells[column]
+    return out
+
+
+def _pairs(turned: Any) -> dict[tuple[int, int], Any]:
+    import numpy as np
+
+    pairs: dict[tuple[int, int], Any] = {}
+    for row, part in enumerate(turned):
+        pairs[row, row] = power_of(part)
+        for column in range(row):
+            pairs[row, column] = part * np.conj(turned[column])
+    return pairs
+
+
+def _expected(
+    frame: Frame, pairs: dict[tuple[int, int], Any], share: Any, own: Any, unknown: Any
+) -> Any:
+    """Summed covariances of one sound for a power of 1: `[groups, bands, channels, channels]`.
+
+    Args:
+        pairs: products of turned channels; see `_pairs`.
+        share: the sound's gain in each turned channel.
+        own: its variance.
+        unknown: what is not known of it, a variance.
+    """
+    import numpy as np
+
+    inverse = 1 / own
+    weights = share * np.sqrt(inverse)
+    channels = len(share)
+    out: Any = None
+    for (row, column), product in pairs.items():
+        cells = weights[row] * weights[column] * product
+        if row == column:
+            cells += unknown[row] * inverse
+        added = frame.summed(cells)
+        if out is None:
+            out = np.zeros((*added.shape, channels, channels), np.complex64)
+        out[..., row, column] = added
+        if row != column:
+            out[..., column, row] = np.conj(added)
+    return out
