@@ -35,51 +35,77 @@ def start(frame: Frame, variances: Variances, sound: Any) -> Any:
     return np.stack([one, one])
 
 
-def shared(frame: Frame, variances: Variances, sound: Any, spread: Any) -> Any:
-    """The first source's part of the sound."""
-    turned, gains, back = _divided(frame, variances, sound, spread)
+def shared(
+    frame: Frame, variances: Variances, sound: Any, spread: Any, kernel: Any, whole: float
+) -> Any:
+    """The first source's part of the sound, with the covariances of each moment.
+
+    They are found by one step from those of the whole, on which they lean.
+
+    Args:
+        kernel: how much each group counts for each other.
+        whole: how many spectra the whole counts as.
+    """
+    if len(sound) <= _MOST_TURNED:
+        spread = _learned_near(frame, variances, sound, spread, kernel, whole)
+        turned, gains, back = _divided(frame, variances, sound, spread)
+    else:
+        there, shares, back = _diagonal(spread)
+        turned = _turned(frame, there, sound)
+        shares = _weighed_near(frame, variances, turned, shares, kernel, whole)
+        gains = _gains(frame, variances, shares)
     turned *= gains
     return _turned(frame, back, turned)
 
 
 def learned(frame: Frame, variances: Variances, sound: Any, spread: Any) -> Any:
     """Covariances of the whole, by one more step of expectation-maximisation."""
-    sums, turn = _step(frame, variances, sound, spread, full=True)
+    sums, turn = _step(frame, variances, sound, spread)
     count = len(sums[0]) * frame.widths * (GROUP // 2)
     return _back(
         turn, [part.sum(axis=0, keepdims=True) / count[None, :, None, None] for part in sums]
     )
 
 
-def learned_near(
+def _learned_near(
     frame: Frame, variances: Variances, sound: Any, spread: Any, kernel: Any, whole: float
 ) -> Any:
-    """Covariances of each moment, by one step from those of the whole, which they lean on.
-
-    Args:
-        kernel: how much each group counts for each other.
-        whole: how many spectra the whole counts as.
-    """
     import numpy as np
 
-    full = len(sound) <= _MOST_TURNED
-    sums, turn = _step(frame, variances, sound, spread, full=full)
+    sums, turn = _step(frame, variances, sound, spread)
     lean = frame.widths * whole / 2
     count = kernel.sum(axis=1)[:, None] * frame.widths * (GROUP // 2) + lean
     near = _back(turn, [np.tensordot(kernel, part, 1) for part in sums])
     return (near + spread * lean[:, None, None]) / count[..., None, None]
 
 
-def _step(
-    frame: Frame, variances: Variances, sound: Any, spread: Any, *, full: bool
-) -> tuple[list[Any], Any]:
+def _weighed_near(
+    frame: Frame, variances: Variances, turned: Any, shares: Any, kernel: Any, whole: float
+) -> Any:
+    """The first source's share in each turned channel, by moment; the directions stay."""
+    import numpy as np
+
+    target, residual = (variance[:, ::2] for variance in variances)
+    gains = _gains(frame, (target, residual), shares)
+    lean = (frame.widths * whole / 2)[:, None]
+    out = np.empty((len(kernel), *shares.shape[1:]))
+    for channel, gain in enumerate(gains):
+        power, unknown = power_of(turned[channel, :, ::2]), gain * residual
+        own = frame.summed((np.square(gain) * power + unknown) / target)
+        other = frame.summed((np.square(1 - gain) * power + unknown) / residual)
+        own = kernel @ own + shares[..., channel] * lean[:, 0]
+        out[..., channel] = own / (kernel @ other + lean[:, 0])
+    return out
+
+
+def _step(frame: Frame, variances: Variances, sound: Any, spread: Any) -> tuple[list[Any], Any]:
     """Summed covariances of both sources, in turned channels, and the way back.
 
     Every second spectrum will do: they overlap by half.
     """
     target, residual = (variance[:, ::2] for variance in variances)
     turned, gains, back = _divided(frame, (target, residual), sound[:, :, ::2], spread)
-    pairs = _pairs(turned) if full else {(n, n): power_of(part) for n, part in enumerate(turned)}
+    pairs = _pairs(turned)
     # What is not known is the same for both: the product of their variances over the sum.
     unknown = gains * residual
     return (
@@ -100,17 +126,19 @@ def _back(turn: Any, parts: list[Any]) -> Any:
 
 def _divided(frame: Frame, variances: Variances, sound: Any, spread: Any) -> tuple[Any, Any, Any]:
     """The sound in turned channels, the first source's gain in each cell, and the way back."""
+    there, shares, back = _diagonal(spread)
+    return _turned(frame, there, sound), _gains(frame, variances, shares), back
+
+
+def _gains(frame: Frame, variances: Variances, shares: Any) -> Any:
     import numpy as np
 
-    there, shares, back = _diagonal(spread)
     target, residual = variances
-    turned = _turned(frame, there, sound)
-    gains = np.empty(turned.shape, np.float32)
-    for channel in range(len(turned)):
-        share = frame.spread(shares[..., channel].astype(np.float32))
-        own = share * target
-        gains[channel] = own / (own + residual)
-    return turned, gains, back
+    gains = np.empty((shares.shape[-1], *target.shape), np.float32)
+    for channel, gain in enumerate(gains):
+        np.multiply(frame.spread(shares[..., channel].astype(np.float32)), target, out=gain)
+        gain /= gain + residual
+    return gains
 
 
 def _diagonal(spread: Any) -> tuple[Any, Any, Any]:
@@ -138,13 +166,20 @@ def _turned(frame: Frame, matrices: Any, cells: Any) -> Any:
     import numpy as np
 
     channels = len(cells)
-    if channels == 1 and np.isrealobj(matrices):
-        return frame.spread(matrices[..., 0, 0].astype(np.float32)) * cells
     out = np.zeros_like(cells)
+    if channels > _MOST_TURNED:
+        # Band by band, so that the linear algebra works on many cells at once.
+        matrices = matrices.astype(np.complex64)
+        for band, (first, width) in enumerate(zip(frame.edges, frame.widths, strict=True)):
+            part = np.moveaxis(cells[..., first : first + width], 0, 1)
+            flat = part.reshape(len(part), channels, -1)
+            turned = (matrices[:, band] @ flat).reshape(part.shape)
+            out[..., first : first + width] = np.moveaxis(turned, 1, 0)
+        return out
     for row in range(channels):
         for column in range(channels):
-            factor = matrices[..., row, column].astype(np.complex64)
-            out[row] += frame.spread(factor) * cells[column]
+            factor = frame.spread(matrices[..., row, column].astype(np.complex64))
+            out[row] += factor * cells[column]
     return out
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stemmux.prediction import NEAR, WHOLE, Cells, Sums, predicted, sums_of
-from stemmux.sharing import learned, learned_near, shared, start
+from stemmux.sharing import learned, shared, start
 from stemmux.spectra import GROUP, Frame, power_of
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def target_of(scene: Scene, block: NDArray[np.float32]) -> Any:
     sums = sums_of(frame, cells, scene.weights).near(kernel, scene.whole)
     out, rest = predicted(frame, cells, variances, sums, kernel)
     whole = WHOLE / _step_seconds(scene)
-    spread = learned_near(frame, variances, rest, scene.spread, kernel, whole)
-    out += shared(frame, variances, rest, spread)
+    out += shared(frame, variances, rest, scene.spread, kernel, whole)
     out *= np.float32(1 / scene.scales[0])
     return out
 
