@@ -7,6 +7,7 @@ import it, and it imports nothing heavy before a command runs.
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,14 +17,16 @@ from stemmux import __version__
 from stemmux.console import Console, answer, print_json
 
 if TYPE_CHECKING:
+    from stemmux.grid import Wanted
     from stemmux.probe import Media
     from stemmux.timebase import Span
 
 app = typer.Typer(
     name="stemmux",
-    help="Media in, media out: probe a clip, cut an exact range, make a mask, add stems, measure.",
+    help="Media in, media out: probe a clip, cut an exact range, make a mask, conform stems, add "
+    "them, measure.",
     epilog="Times are seconds (12.5), frames (300f) or timecode (01:00:12:00), from the first "
-    "picture. Exit status: 0 done, 1 failed, 2 wrong usage, 130 cancelled.",
+    "picture. Exit status: 0 done, 1 failed, 2 wrong usage, 3 doubtful stems, 130 cancelled.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -164,6 +167,91 @@ def matte(
             "coverage": mask.coverage,
         },
     )
+
+
+class StyleWord(StrEnum):
+    """How the stems are made."""
+
+    ORIGINAL = "original"
+    CLEAN = "clean"
+
+
+class BitsWord(StrEnum):
+    """How samples are stored."""
+
+    AUTO = "auto"
+    B16 = "16"
+    B24 = "24"
+    B32 = "32f"
+
+
+@app.command()
+def conform(
+    clip: _Clip,
+    target: Annotated[Path, typer.Argument(help="The target stem, any rate and length.")],
+    residual: Annotated[
+        Path | None, typer.Argument(help="The residual stem. Default: what the target leaves.")
+    ] = None,
+    output: _Folder = Path(),
+    start: _In = "",
+    end: _Out = "",
+    track: _Track = 1,
+    style: Annotated[
+        StyleWord,
+        typer.Option(help="original: the clip's own sound, which nulls; clean: the stem itself."),
+    ] = StyleWord.ORIGINAL,
+    bits: Annotated[BitsWord, typer.Option(help="Of the stems; auto is 24.")] = BitsWord.AUTO,
+    accept_doubtful: Annotated[
+        bool, typer.Option("--accept-doubtful", help="Write stems that are empty or implausible.")
+    ] = False,
+    overwrite: _Overwrite = False,
+    json: _Json = False,
+) -> None:
+    """Make stems from any model fit their clip: in place, as long, in its channels, and nulling.
+
+    Writes NAME_target.wav and NAME_residual.wav. Late, early, upside-down, too long, quiet, mono,
+    resampled or MP3 stems are put right first; what cannot be trusted is said and left alone.
+
+    \b
+    stemmux conform scene.mov voice.wav rest.wav -o stems
+    stemmux conform scene.mov voice.mp3 --in 01:00:10:00 --out 01:00:20:00
+    """
+    from stemmux.fit import fit
+    from stemmux.probe import probe as measure
+    from stemmux.report import fitted_values, fitted_words
+
+    media = measure(clip)
+    encodings: dict[str, Wanted] = {"auto": "auto", "16": "s16", "24": "s24", "32f": "f32"}
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    with console.stage("conform") as progress:
+        made = fit(
+            media,
+            span_of(media, start, end),
+            target,
+            residual,
+            output,
+            track=track,
+            style=style.value,
+            encoding=encodings[bits.value],
+            accept_doubtful=accept_doubtful,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    for note in made.notes:
+        console.note(note)
+    if json:
+        print_json(fitted_values(made))
+    else:
+        typer.echo("\n".join(fitted_words(made)))
+
+
+@app.command()
+def loudness(clip: _Clip, track: _Track = 1, json: _Json = False) -> None:
+    """Loudness of a clip or stem by EBU R 128: measured, never changed."""
+    from stemmux.loudness import measure
+
+    _tell(json, measure(clip, track=track).as_values())
 
 
 @app.command()

@@ -53,6 +53,12 @@ class NotAppendable(StemmuxError):
         super().__init__(message, hint=hint or "A remux may still do it.")
 
 
+class DoubtfulStems(StemmuxError):
+    """The stems are empty or implausible, and were not written unasked."""
+
+    exit_code = 3
+
+
 class VerificationFailed(StemmuxError):
     """What was written is not what was meant; it has been removed again."""
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: How samples shall be stored; see `Grid.holding`.
+Wanted = Encoding | Literal["auto"]
+
 #: A float holds every whole number up to this one.
 _FLOAT_LIMIT = 1 << 24
 #: The finest step that is used, as a power of two: 380 dB down.
@@ -66,7 +69,7 @@ class Grid:
         return -(1 << -self.exponent), (1 << -self.exponent) - 1
 
     @staticmethod
-    def holding(low: float, high: float, encoding: Encoding | Literal["auto"] = "auto") -> Grid:
+    def holding(low: float, high: float, encoding: Wanted = "auto") -> Grid:
         """The finest grid that holds samples from `low` to `high` (full scale = 1).
 
         Args:
@@ -136,7 +139,7 @@ def settle(
     out: Path,
     *,
     speakers: tuple[str, ...] = (),
-    encoding: Encoding | Literal["auto"] = "auto",
+    encoding: Wanted = "auto",
     progress: Progress | None = None,
 ) -> Mix:
     """Put a float WAV on its grid, as a new file `out`.
