@@ -171,7 +171,9 @@ def main() -> None:
         "--seconds", type=float, nargs=2, default=[1.0, 1.5], help="that a job takes: from, to"
     )
     parser.add_argument("--gib", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of an upload")
+    parser.add_argument(
+        "--rounds", type=int, nargs=2, default=[11, 5], help="of an upload: dropped, kept"
+    )
     parser.add_argument("--upload", nargs=4, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.upload:
@@ -182,10 +184,10 @@ def main() -> None:
         try:
             if chosen.jobs:
                 jobs(service, chosen.jobs, chosen.seconds, Path(name))
-            if chosen.rounds:
-                path = large_file(Path(name), chosen.gib)
-                for kept in (False, True):
-                    uploads(service, path, chosen.rounds, kept=kept)
+            path = large_file(Path(name), chosen.gib if any(chosen.rounds) else 0)
+            for rounds, kept in zip(chosen.rounds, (False, True), strict=True):
+                if rounds:
+                    uploads(service, path, rounds, kept=kept)
         finally:
             service.kill()
 
