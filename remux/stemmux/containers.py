@@ -57,9 +57,7 @@ _NOT_IN_MP4 = _listed(
 )
 _NOT_IN_MKV = _listed("qtrle")
 _IN_MXF = _listed("dnxhd dvvideo ffv1 h264 jpeg2000 mpeg2video prores")
-_NOT_SOUND_IN_MOV = _listed(
-    "adpcm_ima_wav adpcm_ms flac opus truehd tta vorbis wavpack wmav1 wmav2"
-)
+_NOT_SOUND_IN_MOV = _listed("adpcm_ima_wav adpcm_ms flac opus truehd tta wavpack wmav1 wmav2")
 _NOT_SOUND_IN_MP4 = _listed(
     "adpcm_ima_qt adpcm_ima_wav adpcm_ms pcm_alaw pcm_mulaw pcm_s8 pcm_u8 truehd tta wavpack wmav1 "
     "wmav2"

@@ -119,10 +119,17 @@ def clip(studio: Studio, case: Case) -> Source:
     return studio.clip(case.kind, case.rate, frames=frames)
 
 
+def shown(source: Source, case: Case) -> list[Fraction]:
+    """When each picture is shown after the first (s); not rounded by the clock of the file."""
+    if case.kind == "varying rate":
+        return [time - source.first_picture for time, _ in source.pictures]
+    return [number / ALL_RATES[case.rate] for number in range(source.frames)]
+
+
 def stems(studio: Studio, start: int = 0, seconds: Fraction = STEM) -> list[Stem]:
     """Two stems of 24 bits."""
     return [
-        Stem(studio.wave(_stem(number, seconds), 48000, "PCM_24"), title, start)
+        Stem(studio.wave(stem_sound(number, seconds), 48000, "PCM_24"), title, start)
         for number, title in enumerate(TITLES)
     ]
 
@@ -137,7 +144,8 @@ def make(
     return source, out, _measured(case, source, out, made, start, seconds)
 
 
-def _stem(number: int, seconds: Fraction) -> Sound:
+def stem_sound(number: int, seconds: Fraction = STEM) -> Sound:
+    """What the stem with that number holds, from 0."""
     return noise(100 + number, round(seconds * 48000), 2, bits=24)
 
 
@@ -152,7 +160,7 @@ def _measured(
         moved -= _place(source.sounds[0], source.path, 0) - sound(source.path)[0]
     else:
         moved -= source.place()
-    places = [_place(_stem(n, seconds), out, 1 + n) - after for n in range(len(TITLES))]
+    places = [_place(stem_sound(n, seconds), out, 1 + n) - after for n in range(len(TITLES))]
     offsets = tuple(place * 48000 - start for place in places)
     return Finding(
         made,
