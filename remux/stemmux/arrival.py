@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemmux.bwf import wave_format
+from stemmux.bwf import BLOCK, wave_format
 from stemmux.errors import MediaError, VerificationFailed
 from stemmux.measure import Offset, offset
 from stemmux.passing import Heard
@@ -151,6 +151,7 @@ class Arrival(Heard):
             self._fail(wanted, samples)
         difference = difference[first:last]
         if len(difference):
+            self._hole(place + first)
             self._differences.add(self._number, place + first, difference)
             self._upto = place + last
         energy = float(np.nansum(wanted * wanted))
@@ -159,6 +160,17 @@ class Arrival(Heard):
         self._peak = max(self._peak, float(np.nanmax(np.abs(wanted), initial=0.0)))
         if not self._exact and energy > self._loudest:
             self._loudest, self._closely = energy, (wanted, samples)
+
+    def _hole(self, place: int) -> None:
+        """What lies before `place` and was not heard differs by all that should be there."""
+        while self._upto < place:
+            count = min(BLOCK, place - self._upto)
+            missing = self._given.at(self._upto, count)
+            if self._exact and missing.any():
+                raise VerificationFailed(f"The stem {self._given.title!r} has a hole in the file.")
+            self._differences.add(self._number, self._upto, -missing)
+            self._difference += float((missing * missing).sum())
+            self._upto += count
 
     def _fail(self, wanted: NDArray[np.float64], got: NDArray[np.float64]) -> None:
         place = self._found(wanted, got)
@@ -214,8 +226,7 @@ class Arrival(Heard):
         place = self._found(*self._closely)
         if place.trusted:
             return place.samples
-        likeness = level_db(self._energy, 1) - level_db(self._difference, 1)
-        if not likeness >= _LIKENESS:
+        if not self._difference <= self._energy / 10 ** (_LIKENESS / 10):
             raise VerificationFailed(f"The stem {self._given.title!r} was changed on its way.")
         return None
 
@@ -232,29 +243,42 @@ class Parts(Heard):
         self._begin = max(stem.start for stem in stems)
         self._end = min(stem.end for stem in stems)
         self._mix = self._rest = 0.0
+        self._upto = self._begin
         self._audible = self._count = 0
 
     def block(self, place: int, samples: NDArray[np.float64]) -> None:
         """See `Heard`."""
-        import numpy as np
-
         first = max(0, self._begin - place)
         last = min(len(samples), self._end - place)
-        if first >= last:
-            return
-        mix = samples[first:last]
-        rest = mix - sum(stem.at(place + first, last - first) for stem in self._stems)
+        if first < last:
+            self._silence(place + first)
+            self._take(samples[first:last])
+
+    def _silence(self, place: int) -> None:
+        """Where the clip has no sound, the stems may have none either."""
+        import numpy as np
+
+        while self._upto < place and not self.done:
+            count = min(BLOCK, place - self._upto)
+            self._take(np.zeros((count, self._stems[0].form.channels)))
+
+    def _take(self, mix: NDArray[np.float64]) -> None:
+        import numpy as np
+
+        rest = mix - sum(stem.at(self._upto, len(mix)) for stem in self._stems)
+        self._upto += len(mix)
         self._mix += float((mix * mix).sum())
         self._rest += float((rest * rest).sum())
         self._count += mix.size
-        self._audible += len(mix) if np.abs(mix).max() > AUDIBLE else 0
+        self._audible += len(mix) if np.abs(rest).max() > AUDIBLE else 0
         self.done = self._audible >= _JUDGED and not self._are_parts()
 
     def _are_parts(self) -> bool:
-        return level_db(self._rest, 1) - level_db(self._mix, 1) <= _PARTS
+        return self._rest <= self._mix * 10 ** (_PARTS / 10)
 
     def null_db(self) -> float | None:
         """The level of the clip's sound minus the stems; None where they are not its parts."""
+        self._silence(self._end)
         if self.done or not self._mix or not self._are_parts():
             return None
         return level_db(self._rest, self._count)

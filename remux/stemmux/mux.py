@@ -86,10 +86,10 @@ class Muxed:
     picture: Literal["copied", "repackaged"] | None
     tracks: tuple[int, ...]
     offsets: tuple[float | None, ...]
-    way: Literal["appended", "remuxed"] = "remuxed"
-    null_db: float = 0.0
-    parts_null_db: float | None = None
-    lost: tuple[str, ...] = ()
+    way: Literal["appended", "remuxed"]
+    null_db: float
+    parts_null_db: float | None
+    lost: tuple[str, ...]
 
 
 def add(
@@ -194,6 +194,8 @@ def _movie(
     proof = verify(task, temporary)
     before = len(proof.found.audio) - len(stems)
     lost = [loss.sentence for loss in losses(carrying, proof.found, proof.contents)]
+    if container == "mp4" and any(track.codec.startswith("pcm") for track in carrying.tracks):
+        lost.append("Few programs read the clip's own sound in the new file: it is PCM.")
     return Muxed(
         temporary,
         container,

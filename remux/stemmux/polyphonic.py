@@ -82,6 +82,7 @@ def write(
         None,
         tuple(range(before + 1, channels + 1)),
         tuple(0.0 if heard else None for heard in audible[len(own) :]),
+        "remuxed",
         null_db=-math.inf,
         parts_null_db=min(nulls, default=None),
         lost=tuple(notes),

@@ -34,6 +34,8 @@ Picture = Literal["copied", "repackaged"]
 _SAME_TIME = 0.0015
 #: Sound of the clip that is decoded to be compared, where its packets were changed (s).
 _COMPARED = Fraction(2)
+#: The end of a sound may miss this much without a word (s).
+_UNHEARD = 0.01
 #: A clock with fewer ticks than this does not place samples (s).
 _COARSE = 0.0005
 #: The clip's own sound may be this far from its place without a word (samples).
@@ -237,6 +239,12 @@ def _own_sound(
             yield (
                 f"The clip's own sound {number} lies {abs(moved):.0f} samples "
                 f"({abs(moved) / track.rate * 1000:.1f} ms) {late} in the new file."
+            )
+        missing = float(track.end - task.media.origin - other.end + found.origin)
+        if task.cuts and missing > _UNHEARD:
+            yield (
+                f"The last {missing:.2f} s of the clip's own sound {number} lie behind the last "
+                "picture and are not in the new file."
             )
 
 
