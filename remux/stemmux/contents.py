@@ -185,12 +185,16 @@ def _look(container: Any, index: int) -> dict[str, Any]:
         picture = next(iter(container.decode(stream)), None)
     except (av.error.FFmpegError, ValueError):
         picture = None
-    for side in picture.side_data if picture is not None else ():
-        data = bytes(side)
-        if side.type.name == "MASTERING_DISPLAY_METADATA" and len(data) >= _DISPLAY.size:
-            found["mastering"] = _mastering(data)
-        elif side.type.name == "CONTENT_LIGHT_LEVEL":
-            found["light"] = struct.unpack_from("=2I", data)
+    # By name: what iterating over the side data gives differs between releases of PyAV.
+    sides = picture.side_data if picture is not None else {}
+    display, light = (
+        bytes(sides.get(name) or b"")
+        for name in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+    )
+    if len(display) >= _DISPLAY.size:
+        found["mastering"] = _mastering(display)
+    if light:
+        found["light"] = struct.unpack_from("=2I", light)
     return found
 
 

@@ -17,7 +17,7 @@ from stemmux.conform import Conformed, Piece, Style, conform
 from stemmux.errors import DoubtfulStems
 from stemmux.extract import Cut, extract
 from stemmux.files import replacing
-from stemmux.grid import Mix, Wanted, pair, settle, split
+from stemmux.grid import Mix, Split, Wanted, pair, settle, split
 from stemmux.loudness import Loudness, measure
 from stemmux.measure import null_db
 from stemmux.origination import Origination, stamp_loudness
@@ -76,9 +76,7 @@ def fit(
     """Write `NAME_target.wav` and `NAME_residual.wav`: the clip's own sound, divided by the stems.
 
     Args:
-        target, residual: stems of the span, any rate, channels and length; without a residual it
-            is what the target leaves of the mix.
-        track: number of the clip's audio track, from 1.
+        target, residual: stems of the span, of any kind; the residual may be missing.
 
     Raises:
         DoubtfulStems: the stems are empty, or not this clip's; nothing is written.
@@ -100,14 +98,8 @@ def fit(
             progress=lambda share: told(_SETTLED + share * (_FITTED - _SETTLED)),
         )
         _check(found, accept_doubtful)
-        origins = tuple(_origination(media, span, mix, role) for role in ("Target", "Residual"))
-        if found.residual is None:
-            made = split(mix, found.target, "target", *outs, originations=(origins[0], origins[1]))
-        else:
-            estimates = found.target, found.residual
-            made = pair(mix, *estimates, *outs, originations=(origins[0], origins[1]))
+        made = _divided(media, span, mix, found, outs)
         level = null_db(mix.path, outs)
-        told(0.9)
         loudness = measure(mix.path), measure(outs[0]), measure(outs[1])
         for path, loud in zip(outs, loudness[1:], strict=True):
             stamp_loudness(path, loud)
@@ -153,6 +145,15 @@ def _check(found: Conformed, accepted: bool) -> None:
         "The stems are doubtful, and nothing was written. " + " ".join(evidence.doubts),
         hint=f"--accept-doubtful writes them all the same{better}.",
     )
+
+
+def _divided(media: Media, span: Span, mix: Mix, found: Conformed, outs: list[Path]) -> Split:
+    first, second = (_origination(media, span, mix, role) for role in ("Target", "Residual"))
+    origins = first, second
+    if found.residual is None:
+        return split(mix, found.target, "target", outs[0], outs[1], originations=origins)
+    estimates = found.target, found.residual
+    return pair(mix, *estimates, outs[0], outs[1], originations=origins)
 
 
 def _origination(media: Media, span: Span, mix: Mix, role: str) -> Origination:

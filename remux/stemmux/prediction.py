@@ -69,6 +69,7 @@ class Sums:
 
 
 def sums_of(frame: Frame, cells: Cells, weights: Any) -> Sums:
+    """The products of each moment; `weights` are each channel's share in what the model heard."""
     import numpy as np
 
     summed = frame.summed

@@ -14,13 +14,15 @@ from stemmux.spectra import GROUP, Frame, power_of
 
 #: Up to so many channels, a moment may turn the covariances; of more, it only weighs them anew.
 _MOST_TURNED = 2
+#: How much of no direction at all is in the first guess.
+_PLAIN = 1e-2
 
 #: Variances of the two sources in each cell.
 Variances = tuple[Any, Any]
 
 
 def start(frame: Frame, variances: Variances, sound: Any) -> Any:
-    """Covariances before anything is learned: no direction, and the power of the sound.
+    """Covariances before anything is learned: of what a mask by the variances alone takes out.
 
     Returns:
         `[2, 1, bands, channels, channels]`, as everywhere here: of the whole, one group.
@@ -29,10 +31,18 @@ def start(frame: Frame, variances: Variances, sound: Any) -> Any:
 
     expected = sum(frame.summed(variance).sum(axis=0) for variance in variances)
     found = frame.summed(power_of(sound).sum(axis=0)).sum(axis=0)
-    level = np.clip(found / (expected + 1e-20), 1e-4, 1)
-    channels = len(sound)
-    one = level[None, :, None, None] * np.eye(channels) / channels
-    return np.stack([one, one])
+    # At the power of the sound, so that the variances alone say which source is how strong.
+    level = np.clip(found / (expected + 1e-20), 1e-4, 1)[None, :, None, None]
+    both = variances[0] + variances[1]
+    pairs, nothing = _pairs(sound), np.zeros((len(sound), 1, 1, 1), np.float32)
+    out = []
+    for variance in variances:
+        mask = np.broadcast_to(variance / both, sound.shape)
+        sums = _expected(frame, pairs, mask, variance, nothing).sum(axis=0, keepdims=True)
+        trace = np.trace(sums, axis1=-2, axis2=-1).real[..., None, None]
+        plain = np.eye(len(sound)) / len(sound)
+        out.append(level * (sums / (trace + 1e-20) + _PLAIN * plain) / (1 + _PLAIN))
+    return np.stack(out)
 
 
 def shared(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SIZE = 4096
 #: Groups of neighbouring frequencies that share statistics; the lowest have one frequency each.
 _BANDS, _SINGLE = 48, 12
+_WIDEST = 8
 #: Spectra that share statistics in time (0.34 s).
 GROUP = 8
 
@@ -51,7 +52,8 @@ class Frame:
             size *= 2
         bins = size // 2 + 1
         wide = np.geomspace(_SINGLE, bins, _BANDS - _SINGLE)
-        edges = np.unique(np.round(np.concatenate([np.arange(_SINGLE), wide])).astype(np.intp))
+        edges = np.round(np.concatenate([np.arange(_SINGLE), wide, np.arange(0, bins, _WIDEST)]))
+        edges = np.unique(edges.astype(np.intp))
         return Frame(size, size // 2, edges[edges < bins])
 
     @property

@@ -31,6 +31,8 @@ _FLOOR = 1e-6
 _STEEP = 1.5
 #: Steps of expectation-maximisation for the whole.
 _STEPS = 3
+#: The stems' levels against one another are believed up to this factor beside the mix's (power).
+_FAR_OFF = 8.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def survey(frame: Frame, blocks: Sequence[NDArray[np.float32]], weights: Any) ->
     scene = dataclasses.replace(scene, leak=_leak(scene, cells))
     cells = Cells(cells.mix, *_unmixed(scene.leak, cells.target, cells.residual))
     powers, floor = _powers(cells)
+    powers = _as_they_came(powers, scene.scales)
     explained, beyond = _accounted(frame, cells, powers)
     scene = dataclasses.replace(
         scene, powers=powers, floor=floor, explained=explained, beyond=beyond
@@ -206,6 +209,16 @@ def _powers(cells: Cells) -> tuple[tuple[float, float], Any]:
         first, second = y / (a + 1e-30), z / (c + 1e-30)
     first, second = max(first, 1e-3 * second), max(second, 1e-3 * first)
     return (first, second), floor
+
+
+def _as_they_came(
+    powers: tuple[float, float], scales: tuple[float, float, float]
+) -> tuple[float, float]:
+    """The powers in the ratio in which the stems came, unless the mix says that it is far off."""
+    came = (scales[2] / scales[1]) ** 2
+    change = came / (powers[0] / powers[1])
+    change = min(max(change, 1 / _FAR_OFF), _FAR_OFF) ** 0.5
+    return powers[0] * change, powers[1] / change
 
 
 def _accounted(frame: Frame, cells: Cells, powers: tuple[float, float]) -> tuple[float, float]:
