@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 #: Powers below this share of a band's mean say nothing.
 _FLOOR = 1e-6
-#: Each stem holds a little of the other sound: the ratio of their powers is steeper than it looks.
-_STEEP = 1.5
+#: Each stem holds a little of the other sound, so the ratio of their powers is steeper than it
+#: looks: by so much more than 1 as an exponent, divided by the channels, which say the rest.
+_STEEPER = 0.5
 #: Steps of expectation-maximisation for the whole.
 _STEPS = 3
 #: The stems' levels against one another are believed up to this factor beside the mix's (power).
-_FAR_OFF = 8.0
+_FAR_OFF = 4.0
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,7 @@ def _variances(scene: Scene, cells: Cells) -> tuple[Any, Any]:
     low = scene.floor * np.float32(1e-3)
     first, second = map(np.float32, scene.powers)
     target, residual = first * power_of(cells.target) + low, second * power_of(cells.residual) + low
-    one, two = target**_STEEP, residual**_STEEP
+    steep = 1 + _STEEPER / len(cells.mix)
+    one, two = target**steep, residual**steep
     scale = (target + residual) / (one + two)
     return one * scale, two * scale
