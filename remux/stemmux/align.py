@@ -22,6 +22,8 @@ from stemmux.shift import ReadMono, moved
 CONFIDENT = 2.0
 #: What chance may reach at one place, and at how many it may do so on one line.
 _CHANCE, _CHANCE_PLACES = 5.0, 4
+#: Share of the places that may clearly have another delay.
+_OTHERS = 0.2
 #: Share of what is coherent that must agree with the delay.
 _AGREEMENT = 0.7
 #: What contours must reach: best fit over the next, and the share of so many places or more that
@@ -173,8 +175,8 @@ def _by_waveform(pair: _Pair) -> Alignment:
     _, next_score = peaks.without(line, width).best_line(width / 2, _STEEPEST)
     chance = _CHANCE * min(len(pair.starts), _CHANCE_PLACES)
     confidence = abs(score) / max(abs(next_score), chance)
-    if confidence < CONFIDENT:
-        return _refused(_doubt(peaks, abs(next_score) > CONFIDENT * chance), confidence)
+    if confidence < CONFIDENT or _others(peaks, line, width) > _OTHERS:
+        return _refused(_doubt(peaks, line, width, abs(next_score) / chance), confidence)
 
     sign = float(np.sign(score))
     said = np.flatnonzero((peaks.near(line, width / 2) & (sign * peaks.heights > 0)).any(axis=1))
@@ -223,16 +225,25 @@ def _peaks(pair: _Pair, width: int) -> Peaks:
     return Peaks(times, lags, heights)
 
 
-def _doubt(peaks: Peaks, another: bool) -> str:
-    """Why no line is the best: `another` line has much for it too."""
+def _others(peaks: Peaks, line: Line, width: int) -> float:
+    """Share of the places where a single other delay than the line's stands out."""
     import numpy as np
 
-    if not another:
-        return "Stem and mix have too little in common to align them."
     tall = np.abs(peaks.heights)
-    if float(np.median(tall[:, 0] / np.maximum(tall[:, 1], 1e-9))) >= CONFIDENT:
+    clear = tall[:, 0] > CONFIDENT * np.maximum(tall[:, 1], _CHANCE)
+    return float(np.mean(clear & ~peaks.near(line, width)[:, 0]))
+
+
+def _doubt(peaks: Peaks, line: Line, width: int, next_best: float) -> str:
+    """Why no delay is the best; `next_best` is what speaks for the next, over chance."""
+    import numpy as np
+
+    if _others(peaks, line, width) > _OTHERS:
         return "The stem's delay is not the same from place to place."
-    return "Several delays fit equally well: the sound repeats itself, or is a tone."
+    # Where the highest points are lower than chance makes them, there are many of them.
+    if next_best > CONFIDENT or float(np.median(np.abs(peaks.heights[:, 0]))) < 0.75 * _CHANCE:
+        return "Several delays fit equally well: the sound repeats itself, or is a tone."
+    return "Stem and mix have too little in common to align them."
 
 
 def _by_contours(pair: _Pair, frames: int) -> Alignment | None:

@@ -26,6 +26,9 @@ _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 100.0, 16_000.0
 _LOUDNESS = 0.15
 #: What is fainter than this against the loudest moment of any band is silence: −80 dB.
 _FAINT = 1e-8
+#: A band that changes less than this share is steady and says nothing; so do fewer bands than
+#: this.
+_STEADY, _LEAST_BANDS = 0.03, 4
 _WHITENING = 0.3
 #: Two peaks nearer than this are one, in seconds.
 _PEAK_WIDTH = 0.03
@@ -95,7 +98,7 @@ def compare(
 
 
 def _contours(read: ReadMono, start: int, length: int, step: int, rate: int) -> NDArray[np.float64]:
-    """Loudness in each band, `[moments, bands]`, each of zero mean and energy 1."""
+    """Loudness in each band, `[moments, bands]`, each of mean 0 and deviation 1, or 0 if steady."""
     import numpy as np
 
     size = _STEPS * step
@@ -106,7 +109,11 @@ def _contours(read: ReadMono, start: int, length: int, step: int, rate: int) -> 
     edges = np.geomspace(_LOWEST_HZ, highest_hz, _BANDS + 1) * size / rate
     places = np.unique(np.rint(edges).astype(int))
     bands = np.add.reduceat(energy[:, : places[-1]], places[:-1], axis=1)
-    loudness = (bands + _FAINT * bands.max()) ** _LOUDNESS
-    loudness -= loudness.mean(axis=0)
-    change = np.sqrt(np.sum(loudness**2, axis=0))
-    return np.asarray(loudness / (change + 0.01 * change.max() + 1e-300))
+    loudness = (bands + _FAINT * bands.max() + 1e-300) ** _LOUDNESS
+    middle = loudness.mean(axis=0)
+    loudness -= middle
+    change = np.sqrt(np.mean(loudness**2, axis=0))
+    alive = change > _STEADY * middle
+    if np.count_nonzero(alive) < _LEAST_BANDS:
+        return np.zeros_like(loudness)
+    return np.asarray(np.where(alive, loudness / np.maximum(change, 1e-300), 0.0))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stemmux.bwf import BLOCK, wave_format
+from stemmux.correlation import cross_spectrum, highest, quick_size
 from stemmux.errors import MediaError
 from stemmux.ffmpeg import address, guard_words, run
 from stemmux.probe import Media
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Whitening of the cross-spectrum, between plain correlation (0) and phase alone (1). In between,
-#: looped music does not tie and noise does not win.
-_WHITENING = 0.6
 #: The peak must stand this far above every other for an offset to mean anything.
 CONFIDENT = 1.5
 #: Samples around the peak that belong to it.
@@ -52,8 +50,8 @@ class Offset:
 def offset(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Offset:
     """How many samples `other` is late against `reference` (mono arrays of one rate).
 
-    Generalised cross-correlation (Knapp & Carter 1976) with partial whitening; the fraction by a
-    parabola through the peak of the correlation at eightfold rate.
+    The highest point of the whitened cross-correlation; the fraction by a parabola through it at
+    eightfold rate.
 
     Raises:
         MediaError: one of them is silent or too short.
@@ -62,20 +60,15 @@ def offset(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Offs
 
     if min(len(reference), len(other)) < 64 or not np.any(reference) or not np.any(other):
         raise MediaError("There is too little sound to compare.", hint="Choose a louder range.")
-    size = 1 << (len(reference) + len(other) - 1).bit_length()
-    cross = np.fft.rfft(other, size) * np.conj(np.fft.rfft(reference, size))
-    level = np.abs(cross)
-    cross /= (level + 1e-9 * level.max()) ** _WHITENING
-    curve = np.fft.irfft(cross, size)
-    lags = np.concatenate([np.arange(size // 2), np.arange(-size // 2, 0)])
-    allowed = (lags > -len(reference)) & (lags < len(other))
-    strength = np.where(allowed, np.abs(curve), 0.0)
-    peak = int(np.argmax(strength))
-    rest = np.where(np.abs(lags - lags[peak]) > _PEAK_WIDTH, strength, 0.0).max()
-    confidence = float(strength[peak] / rest) if rest > 0 else math.inf
-    sign = 1.0 if curve[peak] >= 0 else -1.0
-    fraction = _fraction(cross * sign, size, int(lags[peak]))
-    return Offset(float(lags[peak]) + fraction, confidence, sign < 0)
+    size = quick_size(len(reference) + len(other) - 1)
+    cross = cross_spectrum(reference, other, size)
+    curve = np.roll(np.fft.irfft(cross, size), len(reference) - 1)
+    first = 1 - len(reference)
+    lags, heights = highest(curve[: len(other) - first], first, 2, _PEAK_WIDTH)
+    confidence = float(abs(heights[0] / heights[1])) if heights[1] else math.inf
+    sign = 1.0 if heights[0] >= 0 else -1.0
+    fraction = _fraction(cross * sign, size, int(lags[0]))
+    return Offset(float(lags[0]) + fraction, confidence, sign < 0)
 
 
 def _fraction(cross: NDArray[np.complexfloating], size: int, lag: int) -> float:
@@ -84,7 +77,11 @@ def _fraction(cross: NDArray[np.complexfloating], size: int, lag: int) -> float:
 
     turn = 2j * np.pi * np.arange(len(cross)) / size
     steps = np.arange(-9, 10) / 8
-    values = [float(np.real(np.sum(cross * np.exp(turn * (lag + step))))) for step in steps]
+    turned, eighth = cross * np.exp(turn * (lag + steps[0])), np.exp(turn / 8)
+    values = []
+    for _ in steps:
+        values.append(float(turned.sum().real))
+        turned *= eighth
     best = min(max(int(np.argmax(values)), 1), len(steps) - 2)
     before, here, after = values[best - 1 : best + 2]
     bend = before - 2 * here + after

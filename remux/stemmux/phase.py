@@ -23,6 +23,9 @@ _CELL = 4096
 _SMOOTH = 33
 #: Frequencies that count, in Hz and as a share of the rate.
 _LOWEST_HZ, _HIGHEST = 40.0, 0.45
+#: A frequency fainter than this against the strongest, or against its neighbours, is heard only
+#: through the window's side lobes, and has no phase of its own.
+_FAINT, _VALLEY = 1e-9, 1e-3
 _ROUNDS = 4
 _TINY = 1e-30
 
@@ -119,11 +122,13 @@ def phases(given: Spectra, sign: float, delays: NDArray[np.float64]) -> Phases:
 
     turns = given.turns
     even = sign * given.cross / given.power
+    power = given.power.sum(axis=0)
+    around = _smooth(power)
+    heard = (turns > 0) & (power > np.maximum(_FAINT * power.max(), _VALLEY * around))
     for _ in range(_ROUNDS):
         back = np.exp(1j * turns * delays[:, None])
-        common = _smooth((sign * given.cross * back).sum(axis=0))
-        common /= _smooth(given.power.sum(axis=0))
-        weights = _weights(common, given.cells) * (turns > 0)
+        common = _smooth((sign * given.cross * back).sum(axis=0)) / around
+        weights = _weights(common, given.cells) * heard
         pointed = even * back * weights
         across = -(turns * pointed.imag).sum(axis=1)
         bend = (turns**2 * pointed.real).sum(axis=1)
@@ -132,8 +137,8 @@ def phases(given: Spectra, sign: float, delays: NDArray[np.float64]) -> Phases:
     # Under a Hann window neighbouring frequencies share their error: hence the 1.5.
     scatter = np.sqrt(1.5 * ((turns * pointed.imag) ** 2).sum(axis=1))
     doubts = scatter / np.maximum(bend, _TINY)
-    heard = float((np.abs(common) * weights).sum())
-    agreement = float((common.real * weights).sum()) / heard if heard else 0.0
+    alike = float((np.abs(common) * weights).sum())
+    agreement = float((common.real * weights).sum()) / alike if alike else 0.0
     return Phases(delays, doubts, agreement)
 
 
