@@ -251,7 +251,9 @@ def _inputs(carrying: Carrying) -> list[str]:
     from stemmux.carry import head_room
 
     media, room = carrying.media, head_room(carrying)
-    words = ["-copyts", "-itsoffset", f"{float(room - media.origin):.6f}", *_input(media.path)]
+    # Program streams give a time to some pictures only: the others get theirs.
+    words = ["-copyts", "-fflags", "+genpts", "-itsoffset", f"{float(room - media.origin):.6f}"]
+    words += _input(media.path)
     for stem in carrying.stems:
         words += ["-itsoffset", f"{float(room):.6f}"]
         # Channels whose places are not said get none made up, but for AAC, which needs some.

@@ -74,11 +74,16 @@ class Copied:
         """Of the bytes of all packets, one behind the other, without what AAC has in front."""
         return self._digest.hexdigest()
 
-    def apart(self, other: Copied) -> float:
-        """How much later the packets of the other are than these: the median (s)."""
+    def apart(self, other: Copied) -> float | None:
+        """How much later the packets of the other are than these: the median (s).
+
+        None where they have no times, or are not the same packets.
+        """
+        if self.packets != other.packets:
+            return None
         pairs = zip(self.times, other.times, strict=False)
         apart = [there - here for here, there in pairs if here is not None and there is not None]
-        return statistics.median(apart) if apart else 0.0
+        return statistics.median(apart) if apart else None
 
     def packet(self, packet: Any) -> None:
         """See `Listener`."""

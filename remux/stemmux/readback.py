@@ -108,13 +108,13 @@ def verify(task: Task, written: Path) -> Proof:
             found.path,
             _together(after, {found.audio[own + n].index: one for n, one in enumerate(arrivals)}),
         )
+        nulls = [level for one in parts.values() if (level := one.null_db()) is not None]
     notes = [] if task.untouched else list(_own_sound(task, found, before, after))
     picture: Picture | None = None if media.video is None else "copied"
     if media.video is not None and not task.untouched:
         picture = _compare_pictures(task, found, before, after)
     offsets = tuple(arrival.offset() for arrival in arrivals)
     notes += _cut_short(task, found, arrivals)
-    nulls = [level for one in parts.values() if (level := one.null_db()) is not None]
     return Proof(
         found,
         held,
@@ -228,13 +228,16 @@ def _own_sound(
     for number, (track, other) in enumerate(zip(task.tracks, found.audio, strict=False), 1):
         old, new = before[track.index], after[other.index]
         start = other.start - found.origin - track.start + task.media.origin
-        moved = float(start * track.rate)
-        if new.tick < _COARSE and old.packets == new.packets:
+        moved, apart = float(start * track.rate), old.apart(new)
+        if new.tick < _COARSE and apart is not None:
             # What is hidden at the start is given a time by one container, and none by another.
-            moved = old.apart(new) * track.rate
+            moved = apart * track.rate
         if old.sha256 != new.sha256 or (abs(moved) > _UNNOTICED and new.tick >= _COARSE):
             moved = _decoded_apart(task.media, track, found, number)
-        if abs(moved) > _UNNOTICED:
+        # A clock of milliseconds does not tell where a sound lay within one; one that counts
+        # packets does.
+        rounded = old.tick if _COARSE <= old.tick <= 4 * _COARSE else 0.0
+        if abs(moved) > max(_UNNOTICED, rounded * track.rate):
             late = "late" if moved > 0 else "early"
             yield (
                 f"The clip's own sound {number} lies {abs(moved):.0f} samples "

@@ -286,13 +286,14 @@ def _seen(path: Path) -> dict[Fact, Any]:
     """What the first decoded picture says."""
     with av.open(str(path)) as file:
         picture = next(file.decode(video=0))
-        sides = {side.type.name: bytes(side) for side in picture.side_data}
+        display = picture.side_data.get("MASTERING_DISPLAY_METADATA")
+        light = picture.side_data.get("CONTENT_LIGHT_LEVEL")
         found: dict[Fact, Any] = {}
         if picture.rotation:
             found["rotation"] = picture.rotation
-        if "MASTERING_DISPLAY_METADATA" in sides:
-            numbers = struct.iter_unpack("=2i", sides["MASTERING_DISPLAY_METADATA"][:80])
+        if display is not None:
+            numbers = struct.iter_unpack("=2i", bytes(display)[:80])
             found["mastering display"] = [round(over / under, 4) for over, under in numbers]
-        if "CONTENT_LIGHT_LEVEL" in sides:
-            found["light levels"] = struct.unpack_from("=2I", sides["CONTENT_LIGHT_LEVEL"])
+        if light is not None:
+            found["light levels"] = struct.unpack_from("=2I", bytes(light))
         return found

@@ -200,21 +200,24 @@ def _decoded(path: Path) -> str:
 
 
 def switched_on(path: Path) -> list[bool]:
-    """For each track of a MOV or MP4 file, whether its header says that it is enabled."""
+    """For each picture and sound of a MOV or MP4 file, whether its header says that it is on."""
     found = []
 
-    def walk(data: bytes) -> None:
+    def walk(data: bytes, track: dict[bytes, bytes]) -> None:
         at = 0
         while at + 8 <= len(data):
             size, name = struct.unpack_from(">I4s", data, at)
             if size == 1:
                 size = struct.unpack_from(">Q", data, at + 8)[0]
             body = data[at + 8 : at + size]
-            if name == b"tkhd":
-                found.append(bool(body[3] & 1))
-            elif name in (b"moov", b"trak"):
-                walk(body)
+            if name == b"trak":
+                track = {}
+            if name in (b"moov", b"trak", b"mdia"):
+                walk(body, track)
+            track.setdefault(name, body)
+            if name == b"trak" and track[b"hdlr"][8:12] in (b"vide", b"soun"):
+                found.append(bool(track[b"tkhd"][3] & 1))
             at += max(size, 8)
 
-    walk(path.read_bytes())
+    walk(path.read_bytes(), {})
     return found

@@ -56,7 +56,8 @@ def test_what_survives_is_what_the_table_says(
     made = add(probe(shelf[kind]), two(studio), out)
     assert made.way == "remuxed"
     before, after = carried(shelf[kind]), carried(out)
-    said = {sentence.split(" not in the new file")[0].lower() for sentence in made.lost}
+    parts = [sentence.split(" not in the new file: ") for sentence in made.lost]
+    said = {part[0].lower() for part in parts if len(part) == 2}
     for fact, value in before.items():
         if fact == "default track" and (kind == "mkv") != (container == "mkv"):
             continue  # the flag means another thing there
@@ -180,8 +181,7 @@ def test_where_channels_are_heard(studio: Studio, tmp_path: Path) -> None:
     media = probe(studio.clip("mov").path)
     for container, said in (("mov", 0), ("mp4", 1), ("mkv", 1)):
         made = add(media, [Stem(wave, "Side")], tmp_path / f"out.{container}")
-        assert len(made.lost) == said
-        assert all("'Side'" in sentence for sentence in made.lost)
+        assert len([sentence for sentence in made.lost if "'Side', read as" in sentence]) == said
     # What has no places gets none made up.
     add(media, [Stem(bare, "Bare")], tmp_path / "bare.mov")
     with av.open(str(tmp_path / "bare.mov")) as file:
