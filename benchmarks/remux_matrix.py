@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import av
 from tests.media.carrying import RICH, carried, rich
-from tests.media.making import ALL_RATES, SOUND_KINDS, Studio, ffmpeg, noise
+from tests.media.making import ALL_RATES, Studio, ffmpeg, noise
 from tests.media.remuxing import MATRIX, ODD_CASES, Case, clip, make, shown, stem_sound
 from tests.outside.readers import there
 
@@ -114,9 +114,10 @@ class OnlyRemux:
 def largest(values: list[Fraction | None]) -> str:
     """The one furthest from 0; a dash where a reader cannot read the file."""
     known = [value for value in values if value is not None]
-    if len(known) < len(values) or not known:
+    if not known:
         return "–"
-    return f"{float(max(known, key=abs)):+.2f}"
+    most = f"{float(max(known, key=abs)):+.2f}".replace("-0.00", "+0.00")
+    return most if len(known) == len(values) else f"{most} ({len(known)} of {len(values)})"
 
 
 def cell(studio: Studio, case: Case, folder: Path) -> dict[str, object]:
@@ -129,7 +130,7 @@ def cell(studio: Studio, case: Case, folder: Path) -> dict[str, object]:
         "own": found.original,
         "said": tuple(found.made.lost),
     }
-    if case.kind not in SOUND_KINDS:
+    if case in MATRIX:
         for name, reader in there().items():
             row[name] = reader(out, 2, stem_sound(1), shown(source, case), folder)
     return row

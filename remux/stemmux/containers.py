@@ -6,6 +6,7 @@ The table was measured with the ffmpeg that is shipped, by writing and reading b
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -200,10 +201,13 @@ def refuse(wish: Wish, container: Container) -> None:
     if sentence is None:
         return
     able = [f".{other}" for other in CONTAINERS[:3] if _sentence(wish, other) is None]
-    names = " or ".join(able)
-    raise ContainerRefused(
-        sentence, hint=f"Name a {names} file." if able else "Name a .wav file for the stems alone."
-    )
+    hint = "Name a .wav file for the stems alone."
+    if able:
+        hint = f"Name a {' or '.join([', '.join(able[:-1]), able[-1]] if able[1:] else able)} file."
+    silent = dataclasses.replace(wish, own_sound=False)
+    if wish.own_sound and _sentence(silent, container) is None:
+        hint += " Or leave the clip's own sound out with --replace-audio."
+    raise ContainerRefused(sentence, hint=hint)
 
 
 def _sentence(wish: Wish, container: Container) -> str | None:

@@ -114,7 +114,19 @@ def test_every_cell_is_tried(plain: Media) -> None:
 
 def test_sound_that_is_left_out_is_no_reason(plain: Media) -> None:
     media = own(codec="aac", rate=44_100)(taken(plain))
+    with pytest.raises(ContainerRefused) as caught:
+        refuse(Wish(media, [STEM], own_sound=True), "mxf")
+    out = "Name a .mov, .mp4 or .mkv file. Or leave the clip's own sound out with --replace-audio."
+    assert caught.value.hint == out
     refuse(Wish(media, [STEM], own_sound=False), "mxf")
+
+
+def test_where_no_movie_takes_it_the_stems_are_left(plain: Media) -> None:
+    media = picture(codec="vp8")(own(codec="pcm_s8")(plain))
+    wish = Wish(media, [WaveFormat(192_000, 2, "s24")], own_sound=True)
+    with pytest.raises(ContainerRefused) as caught:
+        refuse(wish, "mov")
+    assert caught.value.hint == "Name a .wav file for the stems alone."
 
 
 @pytest.mark.parametrize("name", ["x.MOV", "x.mp4", "x.mkv", "x.mxf", "x.wav"])

@@ -32,7 +32,7 @@ Reader = Callable[[Path, int, Sound, Sequence[Fraction], Path], Fraction | None]
 
 def _said(*words: object) -> str | None:
     """What a program says; None if it fails. MLT now and then waits for itself: ask again."""
-    for _ in range(3):
+    for _ in range(5):
         try:
             done = subprocess.run(
                 [str(word) for word in words],
