@@ -18,10 +18,10 @@ import soundfile
 from tests.media.hostile import DAMAGED, DOUBTFUL, NAMES, ODD, PLAYLISTS, Trap
 from tests.media.making import Studio, ffmpeg, noise
 
-from stemmux.grid import settle
 from stemmux.errors import StemmuxError, UnreadableMedia
 from stemmux.extract import Cut, extract
 from stemmux.ffmpeg import find
+from stemmux.grid import settle
 from stemmux.matte import write_mask
 from stemmux.measure import null_db
 from stemmux.mux import Stem, add
