@@ -216,6 +216,8 @@ def _as_they_came(
     powers: tuple[float, float], scales: tuple[float, float, float]
 ) -> tuple[float, float]:
     """The powers in the ratio in which the stems came, unless the mix says that it is far off."""
+    if min(powers) <= 0:
+        return powers
     came = (scales[2] / scales[1]) ** 2
     change = came / (powers[0] / powers[1])
     change = min(max(change, 1 / _FAR_OFF), _FAR_OFF) ** 0.5
