@@ -196,27 +196,40 @@ def proxy_picture(media: Media, span: Span) -> graph.nodes.FilterableStream:
         NoPicture: the clip has none.
     """
     video = media.picture()
-    options: dict[str, Any] = {"copyts": None}
-    if span.start > 3 * _RUN_UP and _may_jump(media, span):
-        options["ss"] = f"{float(span.start - _RUN_UP):.3f}"
     width, height = proxy_size(video)
-    stream = guarded(media.path, **options).video.filter("scale", width, height, flags="area")
-    return at_proxy_rate(stream, media.origin + span.start, video, span)
+    options: dict[str, Any] = {"copyts": None, **landing(media, span.start)}
+    if 2 * max(width, height) <= max(video.display_size):
+        # Where four pixels or more become one, the edges of a codec's blocks are smoothed only
+        # in those pictures that others build on.
+        options["skip_loop_filter"] = "noref"
+    stream = guarded(media.path, **options).video
+    stream = at_proxy_rate(stream, media.origin + span.start, video)
+    return for_proxy_time(stream.filter("scale", width, height, flags="area"), span)
 
 
-def _may_jump(media: Media, span: Span) -> bool:
+def landing(media: Media, into: Fraction) -> dict[str, str]:
+    """Options for ffmpeg to begin shortly before `into` (s from the first picture).
+
+    None where that is not worth it, or where no picture to begin with comes in time.
+    """
+    if into > 3 * _RUN_UP and _may_jump(media, into):
+        return {"ss": f"{float(into - _RUN_UP):.3f}"}
+    return {}
+
+
+def _may_jump(media: Media, into: Fraction) -> bool:
     """Whether a picture that stands alone comes between the landing point and the range."""
     import av.error
 
     with open_media(media.path) as container:
         stream: Any = container.streams[media.picture().index]
-        aim = media.origin + span.start - _RUN_UP
+        aim = media.origin + into - _RUN_UP
         try:
             container.seek(int(aim / stream.time_base), stream=stream)
             for packet in container.demux([stream]):
                 if packet.pts is None:
                     continue
-                if packet.pts * stream.time_base > media.origin + span.start:
+                if packet.pts * stream.time_base > media.origin + into:
                     return False
                 if packet.is_keyframe:
                     return True
@@ -226,16 +239,15 @@ def _may_jump(media: Media, span: Span) -> bool:
 
 
 def at_proxy_rate(
-    stream: graph.nodes.FilterableStream, start: Fraction, video: VideoStream, span: Span
+    stream: graph.nodes.FilterableStream, start: Fraction, video: VideoStream
 ) -> graph.nodes.FilterableStream:
-    """Pictures from `start` (s on the file's clock) on, as the proxy's constant frames.
+    """Pictures from `start` (s on the file's clock) on, as constant frames; before any scaling.
 
     A source frame shows from half a frame before its time at the earliest, so that clocks that
-    round do not lose the first one. The last picture stands until the range ends.
+    round do not lose the first one.
     """
     early = start - 1 / (2 * video.rate)
-    count = proxy_frames(span)
-    stream = stream.filter("setsar", 1).filter("trim", start=f"{float(early):.6f}")
+    stream = stream.filter("trim", start=f"{float(early):.6f}")
     if not video.variable:
         # Counted in frames, clip and matte agree where the clock of one of them is coarse.
         stream = (
@@ -246,10 +258,17 @@ def at_proxy_rate(
         )
     else:
         stream = stream.filter("setpts", f"PTS-({start})/TB")
+    return stream.filter("fps", PROXY_RATE, start_time=0)
+
+
+def for_proxy_time(
+    stream: graph.nodes.FilterableStream, span: Span
+) -> graph.nodes.FilterableStream:
+    """As many square-pixelled frames as the range has; the last one stands until it ends."""
     return (
-        stream.filter("fps", PROXY_RATE, start_time=0)
+        stream.filter("setsar", 1)
         .filter("tpad", stop_mode="clone", stop=-1)
-        .filter("trim", end_frame=count)
+        .filter("trim", end_frame=proxy_frames(span))
         .filter("setpts", "PTS-STARTPTS")
     )
 

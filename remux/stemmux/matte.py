@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stemmux.errors import MediaError, VerificationFailed
-from stemmux.extract import PROXY_RATE, at_proxy_rate, proxy_frames, proxy_size
+from stemmux.extract import (
+    PROXY_RATE,
+    at_proxy_rate,
+    for_proxy_time,
+    landing,
+    proxy_frames,
+    proxy_size,
+)
 from stemmux.ffmpeg import MEDIA_FORMATS, PICTURE_FORMATS, Progress, address, guarded, run_graph
 from stemmux.probe import Media, open_media
 from stemmux.timebase import Span
@@ -143,8 +150,9 @@ def _binary(
     matte: Media, part: Taken, span: Span, size: tuple[int, int], plane: Plane, invert: bool
 ) -> graph.nodes.FilterableStream:
     video = matte.picture()
-    options: dict[str, Any] = {"copyts": None}
+    options: dict[str, Any] = {"copyts": None, **landing(matte, part.start - matte.origin)}
     stream = guarded(matte.path, f"{MEDIA_FORMATS},{PICTURE_FORMATS}", **options).video
+    stream = at_proxy_rate(stream, part.start, video)
     if plane == "alpha":
         stream = stream.filter("alphaextract")
     # Every matte is brought to limited range first, so that one threshold serves; the values
@@ -154,7 +162,7 @@ def _binary(
     inside, outside = (255, 0) if invert else (0, 255)
     luma = f"if(gte(val,{_THRESHOLD}),{inside},{outside})"
     stream = stream.filter("lut", y=luma, u=128, v=128)
-    return at_proxy_rate(stream, part.start, video, span)
+    return for_proxy_time(stream, span)
 
 
 def _lossless(stream: graph.nodes.FilterableStream, out: Path) -> graph.nodes.OutputStream:
@@ -184,8 +192,9 @@ def _verified(path: Path, size: tuple[int, int], frames: int) -> float:
     count = black = 0
     with open_media(path) as container:
         for frame in container.decode(video=0):
-            # The luma plane comes first in planar 4:2:0.
-            luma = frame.to_ndarray()[: frame.height]
+            plane: Any = frame.planes[0]
+            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            luma = rows[: frame.height, : frame.width]
             if (frame.width, frame.height) != size:
                 raise VerificationFailed(f"The mask is {frame.width} × {frame.height}.")
             dark = int(np.count_nonzero(luma == 0))
