@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Holes from this length on are silence; less is the rounding of a coarse clock (s).
-_HOLE = Fraction(4, 1000)
+_HOLE = 0.004
 #: First bits of the frame header that AAC has in transport streams, and nowhere else.
 _ADTS = (0xFF, 0xF0)
 
@@ -31,30 +31,41 @@ _ADTS = (0xFF, 0xF0)
 class Listener(Protocol):
     """Gets every packet of one stream, in order, the last one empty."""
 
+    #: Nothing more has to come.
+    done: bool
+
     def packet(self, packet: Any) -> None:
         """Take one packet."""
 
+    def finish(self) -> None:
+        """There are no more."""
+
 
 def listen(path: Path, listeners: Mapping[int, Sequence[Listener]]) -> None:
-    """Read a file once, up to its end or to the first damage.
+    """Read a file once, up to its end, to the first damage, or until nobody listens any more.
 
     Args:
         listeners: for each stream, by its index, who listens.
     """
     import av.error
 
-    wanted = {index for index, listening in listeners.items() if listening}
+    wanted = {index: listening for index, listening in listeners.items() if listening}
     if not wanted:
         return
+    everybody = [one for listening in wanted.values() for one in listening]
     with open_media(path) as container:
         streams: list[Any] = [container.streams[index] for index in sorted(wanted)]
         try:
             for packet in container.demux(streams):
-                for listener in listeners[packet.stream.index]:
+                for listener in wanted[packet.stream.index]:
                     listener.packet(packet)
+                    if listener.done and all(one.done for one in everybody):
+                        return
         except (av.error.FFmpegError, ValueError):
             # Behind damage, the two files are compared as far as both are read.
-            return
+            pass
+    for one in everybody:
+        one.finish()
 
 
 class Copied:
@@ -68,6 +79,7 @@ class Copied:
         self.times: list[float | None] = []
         #: A unit of the stream's clock (s).
         self.tick = 0.0
+        self.done = False
 
     @property
     def sha256(self) -> str:
@@ -98,19 +110,23 @@ class Copied:
         time = packet.pts
         self.times.append(None if time is None else time * self.tick - self._origin)
 
+    def finish(self) -> None:
+        """See `Listener`."""
+
 
 class Heard:
     """Decodes a track, and hands on blocks of its samples with their places."""
 
     def __init__(self, rate: int, origin: Fraction) -> None:
         self.rate = rate
-        self._origin = origin
-        self._blocks: list[NDArray[np.float64]] = []
-        self._waiting = 0
-        self._next: int | None = None
+        self.done = False
         #: How far the first sample lies behind the whole number that its place was rounded to.
         self.between = Fraction(0)
-        self.done = False
+        self._origin = origin
+        self._tick = 0.0
+        self._frames: list[Any] = []
+        self._waiting = 0
+        self._next: int | None = None
 
     def block(self, place: int, samples: NDArray[np.float64]) -> None:
         """Take `[frames, channels]`, of which the first lies `place` samples from the picture."""
@@ -128,46 +144,44 @@ class Heard:
             return
         for frame in frames:
             self._frame(frame)
-        if not packet.size:
-            self.finish()
 
     def finish(self) -> None:
-        """Hand on what is still held back."""
-        import numpy as np
-
-        if self._blocks and self._next is not None:
-            samples = np.concatenate(self._blocks)
-            self._blocks, self._waiting = [], 0
+        """See `Listener`."""
+        if self._frames and self._next is not None:
+            samples = _samples(self._frames)
+            self._frames, self._waiting = [], 0
             self.block(self._next - len(samples), samples)
 
     def _frame(self, frame: Any) -> None:
-        samples = _samples(frame)
-        if frame.pts is not None:
-            place = (frame.pts * frame.time_base - self._origin) * self.rate
-            whole = nearest(place)
-            if self._next is None:
-                self._next, self.between = whole, place - whole
-            elif whole - self._next > _HOLE * self.rate:
-                self.finish()
-                self._next = whole
         if self._next is None:
-            return
-        self._blocks.append(samples)
-        self._waiting += len(samples)
-        self._next += len(samples)
+            if frame.pts is None:
+                return
+            place = (frame.pts * frame.time_base - self._origin) * self.rate
+            self._next = nearest(place)
+            self.between = place - self._next
+            self._tick = float(frame.time_base)
+        elif frame.pts is not None:
+            # In floats: this is asked a hundred times for each second of sound.
+            gap = (frame.pts * self._tick - float(self._origin)) * self.rate - self._next
+            if gap > _HOLE * self.rate:
+                self.finish()
+                self._next += round(gap)
+        self._frames.append(frame)
+        self._waiting += frame.samples
+        self._next += frame.samples
         if self._waiting >= BLOCK:
             self.finish()
 
 
-def _samples(frame: Any) -> NDArray[np.float64]:
-    """A decoded frame as `[frames, channels]`, full scale ±1."""
+def _samples(frames: Sequence[Any]) -> NDArray[np.float64]:
+    """Decoded frames, one behind the other, as `[frames, channels]`, full scale ±1."""
     import numpy as np
 
-    data = frame.to_ndarray()
+    data = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
+    planar, channels = frames[0].format.is_planar, frames[0].layout.nb_channels
+    data = data.T if planar else data.reshape(-1, channels)
     if data.dtype == np.uint8:
-        data = (data - 128.0) / 128.0
-    elif np.issubdtype(data.dtype, np.integer):
-        data = data / float(1 << (8 * data.itemsize - 1))
-    if frame.format.is_planar:
-        return np.asarray(data.T, np.float64)
-    return np.asarray(data.reshape(-1, frame.layout.nb_channels), np.float64)
+        return np.asarray((data - 128.0) / 128.0)
+    if np.issubdtype(data.dtype, np.integer):
+        return np.asarray(data / float(1 << (8 * data.itemsize - 1)))
+    return np.asarray(data, np.float64)
