@@ -152,8 +152,7 @@ def row(name: str, results: Sequence[Try]) -> str:
     cells = (
         len(results),
         len(exact),
-        *(f"{value:.4f}" for value in np.quantile(off, (0.5, 0.9, 1.0)) if off),
-        *(() if off else ("–",) * 3),
+        *((f"{value:.4f}" for value in np.quantile(off, (0.5, 0.9, 1.0))) if off else "–––"),
         wrong,
         len(coarse),
         f"{max(far):.1f}" if far else "–",
@@ -234,7 +233,6 @@ def cost(scenes: Scenes, hours: float) -> None:
     print("| length | wall, s | processor, s | peak memory grew by, MB |")
     print("|---|---|---|---|")
     scene = next(scenes.all("cost", SECONDS))
-    # Twelve places of a looped sound would all be one: a slow swell tells them apart.
     with tempfile.TemporaryDirectory(prefix="delays-") as folder:
         for seconds in (SECONDS, 3600 * hours):
             paths = [Path(folder) / f"{name} {seconds}.wav" for name in ("mix", "stem")]

@@ -138,7 +138,7 @@ def test_a_short_clip_will_do(seconds: float) -> None:
 
 @pytest.mark.parametrize(("ppm", "seconds"), [(5, 40), (-200, 40), (60, 8)])
 def test_drift_is_found_to_a_millionth_and_undone(ppm: int, seconds: int) -> None:
-    mix = band(voice(seconds) + rain(seconds), 18_000)
+    mix = band(drums(seconds) + rain(seconds), 18_000)
     slow = soxr.resample(mix, 1_000_000, 1_000_000 + ppm, quality="VHQ")
     stem = np.concatenate([np.zeros(300), slow])
     found = look(mix, stem)
@@ -190,9 +190,9 @@ def test_poor_evidence_is_refused_with_a_reason(mix: Sound, stem: Sound, reason:
 
 
 def test_a_stem_that_jumps_is_refused() -> None:
-    mix = voice(10) + rain(10)
+    mix = voice(8) + rain(8)
     early, late = delayed(mix, 100), delayed(mix, 9000)
-    stem = np.concatenate([early[: 5 * RATE], late[5 * RATE :]])
+    stem = np.concatenate([early[: 4 * RATE], late[4 * RATE :]])
     assert refused(look(mix, stem), "not the same from place to place")
 
 
@@ -207,9 +207,9 @@ def test_two_hundred_pairs_of_strangers_are_all_refused() -> None:
         assert not look(mix, stem, rate).trusted, seed
 
 
-@pytest.mark.parametrize("delay", [0, 9000, -20_000])
+@pytest.mark.parametrize("delay", [0, -20_000])
 def test_a_sound_made_anew_is_placed_by_its_contours(delay: int) -> None:
-    mix = voice(10) + rain(10)
+    mix = voice(8) + rain(8)
     found = look(mix, anew(delayed(mix, delay), 5))
     assert found.trusted, found.reason
     assert not found.exact
@@ -219,8 +219,8 @@ def test_a_sound_made_anew_is_placed_by_its_contours(delay: int) -> None:
 
 
 def test_a_sound_made_anew_elsewhere_is_refused() -> None:
-    mix = voice(10, 1) + rain(10, 2)
-    assert not look(mix, anew(voice(10, 7) + rain(10, 8), 5)).trusted
+    mix = voice(8, 1) + rain(8, 2)
+    assert not look(mix, anew(voice(8, 7) + rain(8, 8), 5)).trusted
 
 
 def test_two_hours_are_read_no_more_than_ten_minutes() -> None:
