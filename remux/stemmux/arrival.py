@@ -248,6 +248,9 @@ class Parts(Heard):
 
     def block(self, place: int, samples: NDArray[np.float64]) -> None:
         """See `Heard`."""
+        if samples.shape[1] != self._stems[0].form.channels:
+            self.done = True
+            return
         first = max(0, self._begin - place)
         last = min(len(samples), self._end - place)
         if first < last:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,25 +47,29 @@ def listen(path: Path, listeners: Mapping[int, Sequence[Listener]]) -> None:
     Args:
         listeners: for each stream, by its index, who listens.
     """
-    import av.error
-
     wanted = {index: listening for index, listening in listeners.items() if listening}
     if not wanted:
         return
     everybody = [one for listening in wanted.values() for one in listening]
     with open_media(path) as container:
         streams: list[Any] = [container.streams[index] for index in sorted(wanted)]
-        try:
-            for packet in container.demux(streams):
-                for listener in wanted[packet.stream.index]:
-                    listener.packet(packet)
-                    if listener.done and all(one.done for one in everybody):
-                        return
-        except (av.error.FFmpegError, ValueError):
-            # Behind damage, the two files are compared as far as both are read.
-            pass
+        for packet in _packets(container, streams):
+            for listener in wanted[packet.stream.index]:
+                listener.packet(packet)
+                if listener.done and all(one.done for one in everybody):
+                    return
     for one in everybody:
         one.finish()
+
+
+def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Packets up to the first damage: as far as that, two files can be compared."""
+    import av.error
+
+    try:
+        yield from container.demux(streams)
+    except (av.error.FFmpegError, ValueError):
+        return
 
 
 class Copied:
@@ -166,6 +170,8 @@ class Heard:
             if gap > _HOLE * self.rate:
                 self.finish()
                 self._next += round(gap)
+        if self._frames and frame.layout.nb_channels != self._frames[0].layout.nb_channels:
+            self.finish()
         self._frames.append(frame)
         self._waiting += frame.samples
         self._next += frame.samples
