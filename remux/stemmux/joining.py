@@ -69,12 +69,17 @@ class Joint:
         """What becomes finished when a piece is added.
 
         Args:
-            piece: begins behind the start of the one before.
+            piece: begins behind the start of the one before, and ends no earlier than its end.
             after: where the next one begins; what lies behind it is held back.
             blocks: the sounds of the piece, in order.
+
+        Raises:
+            ValueError: the piece ends before the one that it follows.
         """
         waiting = _Gathered()
         overlap = len(self._held[0]) if self._held else 0
+        if overlap > piece.frames:
+            raise ValueError("a piece may not end before the one that it follows")
         hole = not overlap and piece.start > 0
         position, ready = piece.start, False
         end = piece.start + piece.frames

@@ -241,8 +241,8 @@ def test_any_length_and_any_windows(
         min(frames, after + round(lap * frames))
         for after, (_, lap) in zip(starts[1:], [*cuts, *cuts], strict=False)
     ] + [frames]
-    # No window may end behind the end of the next one.
-    ends = [min(end, nxt) for end, nxt in zip(ends, [*ends[1:], frames], strict=True)]
+    # No window may end behind the end of any later one.
+    ends = [min(ends[number:]) for number in range(len(ends))]
     stems = [
         (rng.normal(0, 0.1, b - a + 7), rng.normal(0, 0.1, b - a + 7), a, b - a)
         for a, b in zip(starts, ends, strict=True)

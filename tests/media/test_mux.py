@@ -11,7 +11,16 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from tests.media.making import ALL_RATES, Studio, ffmpeg, noise, pictures, sound
+from tests.media.making import (
+    ALL_RATES,
+    Studio,
+    ffmpeg,
+    first_picture,
+    lag,
+    noise,
+    pictures,
+    sound,
+)
 from tests.media.remuxing import (
     MATRIX,
     ODD_CASES,
@@ -145,6 +154,14 @@ def test_pictures_out_of_matroska_lie_on_their_grid_again(
     _, out, _ = make(studio, Case("mkv", container, rate), tmp_path)
     steps = [number / ALL_RATES[rate] for number in range(len(pictures(out)))]
     assert [time for time, _ in pictures(out)] == steps
+
+
+def test_opus_out_of_matroska_lies_on_its_samples_again(studio: Studio, tmp_path: Path) -> None:
+    source, out = studio.clip("mkv", options=("-c:a", "libopus", "-b:a", "256k")), "out.mp4"
+    assert add(probe(source.path), stems(studio), tmp_path / out).lost == ()
+    start, heard = sound(tmp_path / out)
+    moved = start - first_picture(tmp_path / out) - source.place()
+    assert moved * 48000 + lag(source.sounds[0][:, 0], heard[:, 0]) == 0
 
 
 @pytest.mark.parametrize("container", ["mov", "mkv"])
