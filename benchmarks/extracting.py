@@ -2,9 +2,10 @@
 
     python benchmarks/extracting.py [--rounds N] [--seconds N] [--clip h264|prores] [--scratch DIR]
 
-Ours: mix, mono and proxy in one decode of the clip, then the mask out of its matte, read back. The
-measure: one ffmpeg that decodes the clip and the matte, brings both pictures to the proxy's size
-with the same filter, and throws everything away. In every round each runs once, in turn.
+Ours: mix, mono and proxy in one decode of the clip, in the same run the mask out of its matte, and
+the mask read back. The measure: one ffmpeg that decodes the clip and the matte, brings both
+pictures to the proxy's size with the same filter, and throws everything away. In every round each
+runs once, in turn.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemmux.extract import Cut, extract, proxy_size
+from stemmux.extract import Cut, proxy_size
 from stemmux.ffmpeg import find
 from stemmux.matte import write_mask
 from stemmux.probe import Media, probe
@@ -111,8 +112,7 @@ def cut(clip: Media, matte: Media, seconds: int, folder: Path) -> None:
     """Everything that a separation of the whole clip needs."""
     span = clip.span(end=Fraction(seconds))
     names = (folder / name for name in ("mix.wav", "mono.wav", "proxy.mov"))
-    extract(clip, span, Cut(*names))
-    write_mask(matte, clip, span, folder / "mask.mp4")
+    write_mask(matte, clip, span, folder / "mask.mp4", cut=Cut(*names))
 
 
 def measure(kind: str, seconds: int, rounds: int, folder: Path) -> str:

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from stemmux.errors import MediaError, VerificationFailed
 from stemmux.extract import (
     PROXY_RATE,
+    Cut,
     at_proxy_rate,
+    extract,
     for_proxy_time,
     landing,
+    no_smoothing,
     proxy_frames,
     proxy_size,
 )
@@ -109,6 +112,8 @@ def write_mask(
     *,
     plane: Plane = "luma",
     invert: bool = False,
+    cut: Cut | None = None,
+    cut_span: Span | None = None,
     progress: Progress | None = None,
 ) -> Mask:
     """Write the mask video of a range of `clip` to `out` (MP4), and read it back.
@@ -116,6 +121,8 @@ def write_mask(
     Args:
         plane: which plane of the matte says what is object.
         invert: the matte is black where the object is.
+        cut: what is cut out of the clip in the same run.
+        cut_span: the range of the clip that it is cut from, where `span` is counted otherwise.
 
     Raises:
         MediaError: the matte does not fit the clip, or has no such plane.
@@ -126,12 +133,12 @@ def write_mask(
     if plane == "alpha" and not has_alpha(matte):
         raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
     stream = _binary(matte, part, span, size, plane, invert)
-    run_graph(
-        _lossless(stream, out),
-        limit=300 + 60 * float(span.end),
-        duration=span.duration,
-        progress=progress,
-    )
+    written = _lossless(stream, out)
+    if cut is not None:
+        extract(clip, cut_span or span, cut, also=[written], progress=progress)
+    else:
+        limit = 300 + 60 * float(span.end)
+        run_graph(written, limit=limit, duration=span.duration, progress=progress)
     try:
         coverage = _verified(out, size, proxy_frames(span))
     except VerificationFailed:
@@ -150,7 +157,9 @@ def _binary(
     matte: Media, part: Taken, span: Span, size: tuple[int, int], plane: Plane, invert: bool
 ) -> graph.nodes.FilterableStream:
     video = matte.picture()
-    options: dict[str, Any] = {"copyts": None, **landing(matte, part.start - matte.origin)}
+    options: dict[str, Any] = {"copyts": None}
+    options |= landing(matte, part.start - matte.origin)
+    options |= no_smoothing(video, size)
     stream = guarded(matte.path, f"{MEDIA_FORMATS},{PICTURE_FORMATS}", **options).video
     stream = at_proxy_rate(stream, part.start, video)
     if plane == "alpha":
@@ -175,6 +184,7 @@ def _lossless(stream: graph.nodes.FilterableStream, out: Path) -> graph.nodes.Ou
         address(out),
         vcodec="libx264",
         preset="ultrafast",
+        threads=2,
         coder="cabac",
         qp=0,
         movflags="+faststart",

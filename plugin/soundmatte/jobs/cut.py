@@ -15,10 +15,10 @@ from soundmatte.jobs.work import Work
 from stemmux.timebase import Span
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stemmux.bwf import Encoding
+    from stemmux.extract import Cut
     from stemmux.ffmpeg import Progress
+    from stemmux.matte import Mask
 
 _ENCODINGS: dict[str, Encoding] = {"16": "s16", "24": "s24", "32f": "f32"}
 
@@ -66,28 +66,27 @@ class Cutting:
         needs, rate = work.answer.needs, work.settled.form.rate
         # Whole samples from the range's own first one: they are cut where they lie in the mix.
         begin, end = Fraction(first, rate), Fraction(first + frames, rate)
-        mask, covered = None, 1.0
-        if "mask" in needs:
-            mask, covered = self._masked(begin, end, lambda share: progress(share * 0.5))
-            if not covered:
-                return Cuts(covered=0.0)
         mono = work.unfinished("mono.wav") if "mono" in needs else None
         proxy = work.unfinished("proxy.mov") if "proxy" in needs else None
-        if mono or proxy:
-            extract(
-                media,
-                Span(span.start + begin, span.start + end),
-                Cut(mono=mono, proxy=proxy, track=work.selection.track),
-                progress=lambda share: progress(0.5 + share * 0.5),
-            )
-        return Cuts(mono, proxy, mask, covered)
+        cut = Cut(mono=mono, proxy=proxy, track=work.selection.track) if mono or proxy else None
+        where = Span(span.start + begin, span.start + end)
+        if "mask" in needs:
+            mask = self._masked(begin, end, cut, where, progress)
+            if not mask.coverage:
+                return Cuts(covered=0.0)
+            return Cuts(mono, proxy, mask.path, mask.coverage)
+        if cut is not None:
+            extract(media, where, cut, progress=progress)
+        return Cuts(mono, proxy)
 
     def clear(self) -> None:
         """Remove what was cut last."""
         self._work.unneeded(*map(self._work.unfinished, ("mono.wav", "proxy.mov", "mask.mp4")))
 
-    def _masked(self, begin: Fraction, end: Fraction, progress: Progress) -> tuple[Path, float]:
-        """The mask video of a stretch of the range, and the share of the picture it covers."""
+    def _masked(
+        self, begin: Fraction, end: Fraction, cut: Cut | None, where: Span, progress: Progress
+    ) -> Mask:
+        """The mask video of a stretch of the range, and in the same run what else is cut of it."""
         from stemmux.matte import taken, write_mask
         from stemmux.probe import probe
 
@@ -105,6 +104,8 @@ class Cutting:
             work.unfinished("mask.mp4"),
             plane=choice.plane,
             invert=choice.invert,
+            cut=cut,
+            cut_span=where,
             progress=progress,
         )
         if mask.coverage:
@@ -112,4 +113,4 @@ class Cutting:
             for note in mask.notes:
                 work.say(note)
             self.notes += mask.notes
-        return mask.path, mask.coverage
+        return mask
