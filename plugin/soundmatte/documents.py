@@ -1,8 +1,8 @@
 """The versioned documents that hosts, engine and programs exchange.
 
-A `Selection` says what is to be separated, a `Placement` what is to be put on the timeline and
-where, a `Separation` what came of it all. Times are exact fractions
-of a second from the clip's first picture, written "num/den". This module must not know how
+A `Selection` says what is to be separated, an `Order` also by which engine and where to, a
+`Placement` what is to be put on the timeline and where, a `Separation` what came of it all. Times
+are exact fractions of a second from the clip's first picture, written "num/den". This module must not know how
 anything is done.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -88,6 +88,26 @@ class Selection(_Document):
     container: ContainerChoice = "auto"
     replace_audio: bool = False
     default: DefaultChoice = "auto"
+
+
+class Order(_Document):
+    """All that it takes to do a separation, now or after a crash, here or in another process.
+
+    Attributes:
+        engine: the engine's name.
+        terms: the engine's own settings and limits, as it names them.
+        output: folder for what is written.
+        overwrite: replace files that are there.
+        accept_doubtful: deliver stems that look empty or wrong.
+    """
+
+    version: Literal[1] = VERSION
+    selection: Selection
+    engine: str
+    terms: dict[str, Any] = {}
+    output: Path
+    overwrite: bool = False
+    accept_doubtful: bool = False
 
 
 class Placed(_Document):

@@ -144,7 +144,7 @@ def _part(stem: Stem) -> _Part:
 
 
 def _interleaved(parts: Sequence[_Part], start: int) -> Iterator[_Stretch]:
-    """Half a second of each part in turn, so that what is heard together lies together."""
+    """A second of each part in turn, so that what is heard together lies together."""
     to = start
     turns = {number: part.turns() for number, part in enumerate(parts)}
     while turns:

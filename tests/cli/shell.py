@@ -17,7 +17,7 @@ import pytest
 from tests.jobs.bench import Part
 
 from soundmatte import cli
-from soundmatte.cli import options
+from soundmatte.jobs import engines
 
 PROGRAM = [sys.executable, "-c", "from soundmatte.cli import main; main()"]
 
@@ -66,7 +66,7 @@ def _own_signals() -> Iterator[None]:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """The command line with a quick engine."""
-    monkeypatch.setattr(options, "offline_engine", Part)
+    monkeypatch.setattr(engines, "offline_engine", Part)
     return Shell(monkeypatch, capsys)
 
 

@@ -13,8 +13,8 @@ from tests.cli.shell import Shell
 from tests.jobs.bench import Part, files, steps
 from tests.media.making import Studio
 
-from soundmatte.cli import options
 from soundmatte.engines.cloud.ledger import Intent
+from soundmatte.jobs import engines
 from soundmatte.jobs.journal import Journal
 
 #: A server that is never reached: what costs money is planned here, not done.
@@ -85,7 +85,7 @@ def test_bits_and_style_are_a_choice(
 def test_doubtful_stems_end_with_3_until_they_are_accepted(
     shell: Shell, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "offline_engine", lambda: Part(0.0))
+    monkeypatch.setattr(engines, "offline_engine", lambda: Part(0.0))
     words = ("separate", clip, "-o", tmp_path / "out", "--json")
     said = shell(*words)
     assert said.status == 3

@@ -45,6 +45,11 @@ class Part:
         """See `Engine`."""
         return {"engine": self.name, "share": self._share, "of": self._of}
 
+    @property
+    def terms(self) -> dict[str, Any]:
+        """See `Engine`."""
+        return {}
+
     def consider(self, question: Question) -> Answer:
         """Take every prompt but one."""
         if question.prompt == "silence":

@@ -1,4 +1,4 @@
-"""The options of the cloud engine, and the choice between the engines.
+"""The options of the cloud engine, and what they say beside the settings.
 
 This module must not run anything.
 """
@@ -6,20 +6,15 @@ This module must not run anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soundmatte.cli import options
-
 if TYPE_CHECKING:
-    from soundmatte.engines.cloud.engine import CloudEngine
     from soundmatte.engines.engine import Engine
     from soundmatte.separation.client import Client
     from soundmatte.separation.keys import Key
-    from soundmatte.separation.places import Places
     from soundmatte.settings import Cloud
 
 
@@ -114,21 +109,12 @@ def engine(words: Words) -> tuple[Engine, str]:
     Raises:
         SettingsRefused: the settings, or a number on the command line, cannot be used.
     """
-    from soundmatte.separation.keys import find
+    from soundmatte.jobs import engines
     from soundmatte.settings import load
 
     settings = load().settings
     chosen = words.engine or EngineWord(settings.engine.use)
-    cloud = _merged(settings.cloud, words)
-    if chosen is EngineWord.AUTO:
-        if cloud.server:
-            return cloud_engine(cloud), f"Engine: cloud, at {cloud.server}."
-        if (key := find()) is not None:
-            return cloud_engine(cloud), f"Engine: cloud, with the key from {key.origin}."
-        return options.offline_engine(), "Engine: offline; there is no API key and no server."
-    if chosen is EngineWord.OFFLINE:
-        return options.offline_engine(), "Engine: offline."
-    return cloud_engine(cloud), f"Engine: cloud{f', at {cloud.server}' if cloud.server else ''}."
+    return engines.choose(chosen.value, _merged(settings.cloud, words))
 
 
 def _merged(settings: Cloud, words: Words) -> Cloud:
@@ -150,16 +136,10 @@ def _merged(settings: Cloud, words: Words) -> Cloud:
         raise SettingsRefused(f"{option}: {first['msg'].lower()}.", hint="See --help.") from None
 
 
-def places(server: str) -> Places:
-    """The cloud's addresses, or those of a server of one's own."""
-    from soundmatte.separation.places import Places
-
-    return Places.server(server) if server else Places()
-
-
 def client(server: str | None = None) -> Client:
     """A client for the bare API, at the server of the command line or the settings."""
     from soundmatte.separation.client import Client
+    from soundmatte.separation.places import places
     from soundmatte.settings import load
 
     return Client(places=places(load().settings.cloud.server if server is None else server))
@@ -174,6 +154,7 @@ def check_key(key: Key) -> None:
     """
     from soundmatte.separation.client import Client
     from soundmatte.separation.errors import Unknown
+    from soundmatte.separation.places import places
     from soundmatte.settings import load
 
     with Client(key=key, places=places(load().settings.cloud.server)) as asked:
@@ -181,25 +162,3 @@ def check_key(key: Key) -> None:
             asked.status(asked.ticket("00000000-0000-0000-0000-000000000000"))
         except Unknown:
             return
-
-
-def cloud_engine(cloud: Cloud, *, paid: bool = False) -> CloudEngine:
-    """The cloud engine as settings and command line describe it.
-
-    Args:
-        paid: the cost was accepted by a person; no limit applies.
-    """
-    from soundmatte.engines.cloud.asking import Options
-    from soundmatte.engines.cloud.engine import CloudEngine, Limits
-    from soundmatte.jobs.journal import Journal
-    from soundmatte.separation.client import Client
-
-    asked = cloud.model_dump(include=set(Options.__dataclass_fields__))
-    limit = None if paid or cloud.max_cost is None else Decimal(cloud.max_cost)
-    return CloudEngine(
-        lambda: Client(places=places(cloud.server)),
-        Journal.open,
-        options=Options(**asked),
-        limits=Limits(limit, cloud.paid_retries),
-        server=cloud.server,
-    )

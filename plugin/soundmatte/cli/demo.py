@@ -24,9 +24,10 @@ def demo(
     picture of the matte. Running it again replaces them.
     """
     from soundmatte.demo.show import show
+    from soundmatte.jobs import engines
 
     console = Console(progress)
-    shown = show(output, options.offline_engine(), console)
+    shown = show(output, engines.offline_engine(), console)
     if json:
         print_json(shown.values())
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soundmatte.cli import cloud, options
+from soundmatte.cli import options
 from stemmux.console import Console, ProgressStyle, print_json
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def retry(
     from soundmatte.cli import say
     from soundmatte.documents import Selection
     from soundmatte.errors import UsageError
-    from soundmatte.jobs import run
+    from soundmatte.jobs import engines, run
     from soundmatte.jobs.journal import Journal
     from soundmatte.settings import Cloud
 
@@ -97,7 +97,7 @@ def retry(
     journal.abandoned(entry)
     done = run.separate(
         Selection.model_validate(work["selection"]),
-        cloud.cloud_engine(Cloud.model_validate(work["engine"]), paid=True),
+        engines.cloud_engine(Cloud.model_validate({**work["engine"], "max_cost": None})),
         Path(work["output"]),
         Console(progress),
         overwrite=bool(work["overwrite"]),

@@ -15,7 +15,6 @@ import typer
 from stemmux.console import ProgressStyle
 
 if TYPE_CHECKING:
-    from soundmatte.engines.offline.engine import OfflineEngine
     from stemmux.probe import Media
 
 
@@ -206,12 +205,3 @@ def time_span(media: Media, text: str) -> tuple[Fraction, Fraction]:
     if end <= begin:
         raise UsageError(f"{text!r} ends before it starts.", hint="Write it like 3.2-4.5.")
     return begin, end
-
-
-def offline_engine() -> OfflineEngine:
-    """The offline engine as the settings describe it."""
-    from soundmatte.engines.offline.engine import OfflineEngine
-    from soundmatte.settings import load, models_folder
-
-    chosen = load().settings.offline
-    return OfflineEngine(models=chosen.models or None, given=chosen.given, folder=models_folder())

@@ -150,12 +150,16 @@ class Engine(Protocol):
 
     Attributes:
         identity: everything about it that changes what comes out, as JSON values.
+        terms: what it takes to have the same engine again, with the same limits, as JSON values.
     """
 
     name: str
 
     @property
     def identity(self) -> dict[str, Any]: ...
+
+    @property
+    def terms(self) -> dict[str, Any]: ...
 
     def consider(self, question: Question) -> Answer:
         """Say whether and how the question can be answered, and what it will cost.

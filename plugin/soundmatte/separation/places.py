@@ -86,6 +86,11 @@ class Places:
         raise BadAnswer("The server names a file at an address that is not its own.")
 
 
+def places(server: str) -> Places:
+    """The cloud's addresses, or those of a server of one's own."""
+    return Places.server(server) if server else Places()
+
+
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port

@@ -7,7 +7,7 @@ ledger lies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -56,9 +56,10 @@ class CloudEngine:
         options: Options | None = None,
         limits: Limits | None = None,
         server: str = "",
+        terms: Mapping[str, Any] | None = None,
     ) -> None:
         """Nothing is connected, opened or sent yet; `server` is one's own, empty is the cloud."""
-        self._server = server
+        self._server, self._terms = server, dict(terms or {})
         self._connect, self._open_ledger = connect, ledger
         self._options, self._limits = options or Options(), limits or Limits()
 
@@ -66,6 +67,11 @@ class CloudEngine:
     def identity(self) -> dict[str, Any]:
         """The server and the API's options; see `soundmatte.engines.engine.Engine`."""
         return {"server": self._server, **asdict(self._options)}
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """As they were given; see `soundmatte.engines.engine.Engine`."""
+        return self._terms
 
     def consider(self, question: Question) -> Answer:
         """Say what will be asked and what it costs at most; nothing is sent.

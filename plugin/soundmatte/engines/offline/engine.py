@@ -80,6 +80,11 @@ class OfflineEngine:
         """
         return {"models": list(self.models()), "recipe": RECIPE}
 
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Nothing: the settings of the computer that it runs on say it all."""
+        return {}
+
     def consider(self, question: Question) -> Answer:
         """Say what will be done, having seen that the models for it are there.
 
