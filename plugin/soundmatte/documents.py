@@ -2,8 +2,8 @@
 
 A `Selection` says what is to be separated, an `Order` also by which engine and where to, a
 `Placement` what is to be put on the timeline and where, a `Separation` what came of it all. Times
-are exact fractions of a second from the clip's first picture, written "num/den". This module must not know how
-anything is done.
+are exact fractions of a second from the clip's first picture, written "num/den". This module must
+not know how anything is done.
 """
 
 from __future__ import annotations
