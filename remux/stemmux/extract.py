@@ -124,8 +124,10 @@ def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStrea
     if wants_mono:
         mono = _mono(exact, track, span)
         if cut.mono is not None and cut.proxy is not None:
-            mono, copy = _twice(mono)
-            outputs.append(_wave(copy, cut.mono, "pcm_s24le"))
+            # Split as floats, or both would get the bits of the one that has fewer.
+            mono, copy = _twice(mono.filter("aformat", sample_fmts="flt"))
+            mono = mono.filter("aformat", sample_fmts="s16")
+            outputs.append(_wave(copy.filter("aformat", sample_fmts="s32"), cut.mono, "pcm_s24le"))
         elif cut.mono is not None:
             outputs.append(_wave(mono, cut.mono, "pcm_s24le"))
         if cut.proxy is not None:

@@ -206,15 +206,26 @@ def test_far_into_a_clip_the_jump_lands_early_enough(
     assert [number for _, number in pictures(tmp_path / "proxy.mov")] == list(range(875, 900))
 
 
-def test_the_proxys_sound_is_the_mono(studio: Studio, tmp_path: Path) -> None:
-    media = probe(studio.clip("ts", "29.97").path)
+@pytest.mark.parametrize("wanted", [("mono", "proxy"), ("mix", "mono", "proxy")], ids="+".join)
+def test_what_is_cut_beside_it_changes_no_bit_of_a_sound(
+    studio: Studio, tmp_path: Path, wanted: tuple[str, ...]
+) -> None:
+    """The mono has 24 bits, the mix 32 and the proxy's sound 16, alone or all in one run."""
+    source = studio.clip("mov", "29.97", bits=24, options=("-c:a", "pcm_s24le"))
+    media = probe(source.path)
     span = media.span(Fraction(1), Fraction(2))
-    extract(media, span, Cut(mono=tmp_path / "mono.wav", proxy=tmp_path / "proxy.mov"))
-    mono = read(tmp_path / "mono.wav")
-    start, heard = sound(tmp_path / "proxy.mov")
-    assert start == 0
-    assert heard.shape == mono.shape
-    assert np.abs(heard - mono).max() <= 2.0**-15
+    suffixes = {"mix": ".wav", "mono": ".wav", "proxy": ".mov"}
+    files = {name: tmp_path / f"{name}{suffixes[name]}" for name in wanted}
+    extract(media, span, Cut(**files))
+    for name, file in files.items():
+        alone = tmp_path / f"alone{file.suffix}"
+        extract(media, span, Cut(**{name: alone}))
+        assert (sound(file)[0], sound(alone)[0]) == (0, 0)
+        assert np.array_equal(sound(file)[1], sound(alone)[1])
+    first, last = span.samples(48000)
+    mono, exact = read(files["mono"])[:, 0], source.sounds[0][first:last].mean(axis=1)
+    assert np.abs(mono - exact).max() <= 2.0**-24
+    assert np.abs(sound(files["proxy"])[1][:, 0] - exact).max() <= 2.0**-16
 
 
 @pytest.mark.parametrize(
