@@ -22,13 +22,14 @@ def estimate(
     """
     from soundmatte.engines.cloud.windows import windows
     from soundmatte.jobs.plan import with_handles
+    from soundmatte.jobs.words import length_of, time_of
     from soundmatte.separation.price import total
     from soundmatte.settings import load
     from stemmux.probe import probe
 
     media = probe(clip)
-    wanted = media.span(*options.times(media, start, end))
-    span = with_handles(media, wanted, options.handles(media, handles))
+    wanted = media.span(time_of(media, start), time_of(media, end))
+    span = with_handles(media, wanted, length_of(media, handles))
     count = candidates or load().settings.cloud.candidates
     stretches = windows(span.duration)
     price = total([window.duration for window in stretches], count)

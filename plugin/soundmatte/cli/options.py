@@ -1,21 +1,17 @@
-"""The options that several commands share, and what their words mean.
+"""The options that several commands share.
 
-This module must not run anything.
+What their words mean is the subject of `soundmatte.jobs.words`. This module must not run anything.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from stemmux.console import ProgressStyle
-
-if TYPE_CHECKING:
-    from stemmux.probe import Media
 
 
 class MattePlane(StrEnum):
@@ -167,41 +163,3 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Progress = Annotated[ProgressStyle, typer.Option("--progress", help="How progress is shown.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also log what is run.")]
-
-
-def times(media: Media, start: str, end: str) -> tuple[Fraction | None, Fraction | None]:
-    """Seconds from the first picture that `--in` and `--out` mean; None where not given."""
-    from stemmux.timebase import parse_time
-
-    first, last = (
-        parse_time(text, rate=media.constant_rate, start=media.timecode) if text else None
-        for text in (start, end)
-    )
-    return first, last
-
-
-def handles(media: Media, text: str) -> Fraction:
-    """Seconds that `--handles` means; a timecode there is a length."""
-    from stemmux.timebase import parse_time
-
-    return parse_time(text, rate=media.constant_rate, start=None) if text else Fraction(0)
-
-
-def time_span(media: Media, text: str) -> tuple[Fraction, Fraction]:
-    """Start and end, in seconds from the first picture, of a stretch written `A-B`.
-
-    Raises:
-        UsageError: it is none.
-    """
-    from soundmatte.errors import UsageError
-    from stemmux.timebase import parse_time
-
-    first, dash, last = text.partition("-")
-    if not dash:
-        raise UsageError(f"{text!r} is no stretch of time.", hint="Write it like 3.2-4.5.")
-    begin, end = (
-        parse_time(part, rate=media.constant_rate, start=media.timecode) for part in (first, last)
-    )
-    if end <= begin:
-        raise UsageError(f"{text!r} ends before it starts.", hint="Write it like 3.2-4.5.")
-    return begin, end

@@ -24,12 +24,13 @@ def preview(
     progress: options.Progress = ProgressStyle.AUTO,
 ) -> None:
     """Show the matte over the picture: NAME_preview.png, a contact sheet, and NAME_preview.mp4."""
+    from soundmatte.jobs.words import time_of
     from soundmatte.report.preview import preview as make
     from stemmux.probe import probe
 
     console = Console(progress)
     media = probe(clip)
-    span = media.span(*options.times(media, start, end))
+    span = media.span(time_of(media, start), time_of(media, end))
     with console.stage("preview") as tell:
         made = make(
             clip,

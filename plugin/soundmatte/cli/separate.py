@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -68,9 +67,17 @@ def separate(
     words = cloud.Words(**{name: said[name] for name in cloud.Words.__dataclass_fields__})
     console = Console(progress, verbose=verbose)
     chosen, why = cloud.engine(words)
-    selection = _selection(_Asked(**{name: said[name] for name in _Asked.__dataclass_fields__}))
+    selection = _selection(said)
     how = _How(output, overwrite, accept_doubtful, dry_run, json)
     _carry_out(selection, chosen, why, how, console)
+
+
+def _selection(said: dict[str, Any]) -> Selection:
+    from soundmatte.jobs import words
+    from soundmatte.settings import load
+
+    asked = {name: said[name] for name in words.Asked.model_fields}
+    return words.selection(words.Asked.model_validate(asked), load().settings.output)
 
 
 @dataclass(frozen=True)
@@ -108,64 +115,3 @@ def _carry_out(selection: Selection, engine: Engine, why: str, how: _How, consol
         print_json(done.model_dump(mode="json"))
     else:
         typer.echo("\n".join(say.in_words(done)))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The words that make a selection."""
-
-    clip: Path
-    matte: Path | None
-    invert: bool
-    plane: options.MattePlane
-    prompt: str
-    span: list[str] | None
-    exclude_span: list[str] | None
-    start: str
-    end: str
-    handles: str
-    track: int
-    style: options.StyleWord | None
-    bits: options.BitsWord | None
-    container: options.ContainerWord | None
-    replace_audio: bool | None
-    default: options.DefaultWord | None
-
-
-def _selection(asked: _Asked) -> Selection:
-    from soundmatte.documents import MatteChoice, Selection, TimeSpan
-    from soundmatte.settings import load
-    from stemmux.probe import probe
-
-    first = last = None
-    handles = Fraction(0)
-    spans: list[TimeSpan] = []
-    if asked.start or asked.end or asked.handles or asked.span or asked.exclude_span:
-        media = probe(asked.clip)
-        first, last = options.times(media, asked.start, asked.end)
-        handles = options.handles(media, asked.handles)
-        for texts, include in ((asked.span, True), (asked.exclude_span, False)):
-            for text in texts or ():
-                begin, finish = options.time_span(media, text)
-                spans.append(TimeSpan(start=begin, end=finish, include=include))
-    matte = None
-    if asked.matte is not None:
-        matte = MatteChoice(
-            path=asked.matte.absolute(), plane=asked.plane.value, invert=asked.invert
-        )
-    chosen = load().settings.output
-    return Selection(
-        media=asked.clip.absolute(),
-        start=first,
-        end=last,
-        handles=handles,
-        track=asked.track,
-        matte=matte,
-        prompt=asked.prompt,
-        spans=tuple(spans),
-        style=asked.style.value if asked.style else chosen.style,
-        bits=asked.bits.value if asked.bits else chosen.bits,
-        container=asked.container.value if asked.container else chosen.container,
-        replace_audio=bool(asked.replace_audio or chosen.replace_audio),
-        default=asked.default.value if asked.default else chosen.default,
-    )
