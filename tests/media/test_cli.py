@@ -1,13 +1,20 @@
-"""The `stemmux` command as others call it: words in, JSON on standard output, exit status."""
+"""The `stemmux` command as others call it: words in, JSON on standard output, exit status.
+
+Most run in this process, through the console script's own entry point; what depends on a process
+has one of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +25,65 @@ import soundfile
 from tests.media.making import FRAMES, Studio, ffmpeg, noise
 
 from stemmux import __version__
+from stemmux.cli import main
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from stemmux.cli import main; main()"]
+#: With Ctrl+C as a terminal gives it: whatever runs in the background ignores it.
+SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from stemmux.cli import main
+main()
+"""
+COMMAND = [sys.executable, "-W", "error", "-c", SCRIPT]
 
 
-def run(*words: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def child(*words: object) -> Done:
+    """Run the command in a process of its own, in which every warning is an error."""
+    done = subprocess.run(
         [*COMMAND, *map(str, words)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         timeout=60,
         check=False,
-        cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
     )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def run(*words: object) -> Done:
+    """Run the command in this process."""
+    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["stemmux", *map(str, words)])
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+            finally:
+                for sign, handler in handlers.items():
+                    signal.signal(sign, handler)
+    assert isinstance(status, int)
+    return Done(status, stdout.getvalue(), stderr.getvalue())
 
 
 def answer(*words: object, status: int = 0) -> Any:
     """What a command prints with --json: exactly one object, and nothing else."""
-    done = run(*words, "--json")
+    return answered(run(*words, "--json"), status)
+
+
+def answered(done: Done, status: int = 0) -> Any:
     assert done.returncode == status, done.stderr
     assert len(done.stdout.splitlines()) == 1
     return json.loads(done.stdout)
@@ -45,15 +91,16 @@ def answer(*words: object, status: int = 0) -> Any:
 
 def test_probe(studio: Studio) -> None:
     path = studio.clip("ts", "29.97").path
-    values = answer("probe", path)
+    values = answered(child("probe", path, "--json"))
+    assert values == answer("probe", path)
     assert values["video"]["rate_exact"] == "30000/1001"
     assert values["video"]["frames"] == FRAMES
     assert values["path"] == str(path)
     assert values["warnings"] == []
-    words = run("probe", path)
-    assert words.returncode == 0
-    assert "29.97 fps" in words.stdout
-    assert words.stderr == ""
+    for words in (run("probe", path), child("probe", path)):
+        assert words.returncode == 0
+        assert "29.97 fps" in words.stdout
+        assert words.stderr == ""
 
 
 def test_extract(studio: Studio, tmp_path: Path) -> None:
@@ -168,15 +215,19 @@ def test_offset(studio: Studio) -> None:
         (("null", "gone.wav", "gone.wav"), "UnreadableMedia"),
     ],
 )
-def test_errors_are_sentences(tmp_path: Path, words: tuple[str, ...], kind: str) -> None:
-    done = run(*words, "--json", folder=tmp_path)
+def test_errors_are_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # One of them alone, where nothing else can catch what it raises.
+    done = (child if words[0] == "probe" else run)(*words, "--json")
     assert done.returncode == 1
     error = json.loads(done.stdout)["error"]
     assert error["kind"] == kind
     assert error["hint"]
     assert error["message"] in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("end", ["soon", "99"])
@@ -198,7 +249,7 @@ def test_wrong_usage_is_status_2(words: tuple[str, ...]) -> None:
 
 
 def test_version_and_help() -> None:
-    assert run("--version").stdout == f"stemmux {__version__}\n"
+    assert child("--version").stdout == f"stemmux {__version__}\n"
     helped = run("--help")
     assert helped.returncode == 0
     for command in ("probe", "extract", "matte", "add", "null", "offset"):
