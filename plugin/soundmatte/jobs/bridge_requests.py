@@ -1,0 +1,238 @@
+"""What each request over the bridge does, and the document that comes of it.
+
+This module must not know lines, events or threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, assert_never
+
+from pydantic import BaseModel, ValidationError
+
+from soundmatte import __version__
+from soundmatte.documents import MatteChoice, Order, Placement, Selection, Separation
+from soundmatte.errors import SettingsRefused, UsageError
+from soundmatte.jobs import bridge_documents as documents
+from soundmatte.settings import Cloud, Output, load
+
+if TYPE_CHECKING:
+    from soundmatte.jobs.journal import Job
+    from soundmatte.jobs.lanes import Lanes
+    from soundmatte.jobs.run import Listener
+    from stemmux.probe import Media
+
+
+def answer(request: documents.Request, listener: Listener, lanes: Lanes) -> BaseModel:
+    """Do what is asked.
+
+    Raises:
+        StemmuxError, SoundmatteError: by what stopped it.
+    """
+    match request:
+        case documents.Describe():
+            return _described(request)
+        case documents.Estimate():
+            return _estimated(request)
+        case documents.Preview():
+            return _previewed(request, listener)
+        case documents.Separate():
+            return _separated(request.order, listener, lanes)
+        case documents.Jobs():
+            return _jobs(request)
+        case documents.PlacementOf():
+            return _placement(request.job)
+        case _:
+            assert_never(request)
+
+
+def _described(request: documents.Describe) -> documents.Description:
+    from soundmatte.jobs import engines
+    from stemmux.ffmpeg import find
+    from stemmux.probe import probe
+
+    loaded = load()
+    settings = loaded.settings
+    engine, why = engines.choose(settings.engine.use, settings.cloud)
+    values = settings.model_dump(mode="json")
+    dotted = {name: name.partition(".") for name in loaded.origins}
+    return documents.Description(
+        program=__version__,
+        ffmpeg=find().version,
+        engine=engine.name,
+        why=why,
+        settings={name: values[part][field] for name, (part, _, field) in dotted.items()},
+        clip=_clip(probe(request.media)) if request.media is not None else None,
+    )
+
+
+def _clip(media: Media) -> documents.Clip:
+    width, height = media.video.display_size if media.video else (None, None)
+    return documents.Clip(
+        media=media.path.absolute(),
+        container=media.container,
+        duration=media.duration,
+        timecode=str(media.timecode) if media.timecode else None,
+        frame_rate=media.constant_rate,
+        width=width,
+        height=height,
+        tracks=tuple(
+            documents.Track(
+                number=number,
+                title=track.title,
+                language=track.language,
+                codec=track.codec,
+                rate=track.rate,
+                channels=track.channels,
+            )
+            for number, track in enumerate(media.audio, 1)
+        ),
+        warnings=media.warnings,
+    )
+
+
+def _estimated(request: documents.Estimate) -> documents.Estimated:
+    from soundmatte.jobs import engines, run
+
+    settings = load().settings
+    with _terms_refused():
+        cloud = Cloud.model_validate({**settings.cloud.model_dump(), **request.terms})
+    engine, why = engines.choose(request.use or settings.engine.use, cloud)
+    selection = _as_set(request.selection, settings.output)
+    output = request.output.absolute()
+    work = run.plan(selection, engine, output, overwrite=request.overwrite)
+    media, span = work.known
+    assert work.wanted is not None
+    assert work.answer is not None
+    track = media.track(selection.track)
+    # What a person agrees to is the price that they were shown.
+    limit = {"max_cost": str(work.answer.usd)} if engine.name == "cloud" else {}
+    order = Order(
+        selection=selection,
+        engine=engine.name,
+        terms={**engine.terms, **limit},
+        output=output,
+        overwrite=request.overwrite,
+        accept_doubtful=request.accept_doubtful,
+    )
+    kinds = ("target.wav", "residual.wav", *(f"stems.{name}" for name in work.containers))
+    return documents.Estimated(
+        order=order,
+        why=why,
+        route=work.answer.route,
+        usd=float(work.answer.usd),
+        windows=work.answer.windows,
+        start=float(span.start),
+        duration=float(span.duration),
+        handle_in=float(work.wanted.start - span.start),
+        handle_out=float(span.end - work.wanted.end),
+        rate=track.rate,
+        channels=track.channels,
+        writes=tuple(work.finished(kind) for kind in kinds),
+        notes=work.notes,
+    )
+
+
+def _as_set(selection: Selection, output: Output) -> Selection:
+    """The selection with what it does not say as in the settings, and with whole paths."""
+    unsaid = set(Output.model_fields) - selection.model_fields_set
+    said: dict[str, Any] = {name: getattr(output, name) for name in unsaid}
+    if selection.matte is not None:
+        said["matte"] = _whole(selection.matte)
+    return selection.model_copy(update={**said, "media": selection.media.absolute()})
+
+
+def _whole(matte: MatteChoice) -> MatteChoice:
+    return matte.model_copy(update={"path": matte.path.absolute()})
+
+
+def _previewed(request: documents.Preview, listener: Listener) -> documents.Previewed:
+    from soundmatte.report.preview import preview
+
+    selection = request.selection
+    if selection.matte is None:
+        raise UsageError("There is no matte to show.", hint="Choose one.")
+    with listener.stage("preview") as progress:
+        made = preview(
+            selection.media,
+            selection.matte.path,
+            request.output,
+            invert=selection.matte.invert,
+            matte_from=selection.matte.plane,
+            start=selection.start,
+            end=selection.end,
+            progress=progress,
+            overwrite=request.overwrite,
+        )
+    return documents.Previewed(
+        sheet=made.sheet.absolute(),
+        movie=made.movie.absolute(),
+        coverage=made.coverage,
+        warnings=made.warnings,
+    )
+
+
+def _separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:
+    from soundmatte.jobs import engines, run
+
+    with _terms_refused():
+        engine = engines.engine_of(order)
+    return run.separate(
+        order.selection,
+        engine,
+        order.output,
+        listener,
+        overwrite=order.overwrite,
+        accept_doubtful=order.accept_doubtful,
+        lanes=lanes,
+    )
+
+
+@contextmanager
+def _terms_refused() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise SettingsRefused(
+            f"Of the engine's terms, {name} cannot be used: {first['msg'].lower()}.",
+            hint="Send an order as it was given by estimate.",
+        ) from None
+
+
+def _jobs(request: documents.Jobs) -> documents.JobList:
+    from soundmatte.jobs.journal import Journal
+
+    journal = Journal.open()
+    found = journal.jobs(request.most) if request.job is None else [journal.job(request.job)]
+    return documents.JobList(jobs=tuple(map(_row, found)))
+
+
+def _row(job: Job) -> documents.JobRow:
+    return documents.JobRow(
+        id=job.id,
+        state=job.state,
+        made=job.made,
+        changed=job.changed,
+        running=job.running,
+        stopped=job.stopped,
+        order=job.order,
+        usd=float(job.usd),
+        failure=job.failure,
+        hint=job.hint,
+        separation=job.separation,
+    )
+
+
+def _placement(name: str) -> Placement:
+    from soundmatte.jobs.journal import Journal
+
+    job = Journal.open().job(name)
+    if job.separation is None:
+        raise UsageError(
+            f"Job {name} is {job.state}: there is nothing to place yet.",
+            hint="Separate it first; its order is in its row of jobs.",
+        )
+    return job.separation.placement
