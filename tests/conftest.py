@@ -16,6 +16,8 @@ from fixtures import _second_service, fresh_service, noise_clip, service  # noqa
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting, model or ffmpeg of the person who runs the tests reaches them."""
+    # Beside the test's own folder, so that it can say what is in that.
+    home = tmp_path.with_name(f"{tmp_path.name}.home")
     for name in list(os.environ):
         if name.startswith(("SOUNDMATTE_", "STEMMUX_", "FAL_")):
             monkeypatch.delenv(name)
@@ -24,6 +26,6 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("XDG_DATA_HOME", "data"),
         ("XDG_STATE_HOME", "state"),
     ):
-        monkeypatch.setenv(name, str(tmp_path / "home" / folder))
+        monkeypatch.setenv(name, str(home / folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setenv("SOUNDMATTE_CONFIG", str(tmp_path / "home" / "settings.toml"))
+    monkeypatch.setenv("SOUNDMATTE_CONFIG", str(home / "settings.toml"))

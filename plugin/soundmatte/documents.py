@@ -225,6 +225,7 @@ class Separation(_Document):
     """What came of a selection.
 
     Attributes:
+        job: its id in the journal.
         file: the clip with the stems as audio tracks; None where no container could carry it.
         engine, route: who separated, and what was taken for the target.
         usd: the most that it may have cost.
@@ -241,6 +242,7 @@ class Separation(_Document):
     """
 
     version: Literal[1] = VERSION
+    job: str = ""
     clip: Path
     target: Path
     residual: Path

@@ -82,6 +82,7 @@ class Cloud(_Section):
     predict_spans: bool = False
     use_sound_activity_ranking: bool = False
     max_cost: Decimal | None = Field(default=None, ge=0)
+    monthly_limit: Decimal | None = Field(default=None, ge=0)
     paid_retries: int = Field(default=0, ge=0, le=5)
 
 

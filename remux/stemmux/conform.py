@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from stemmux.align import Alignment
 from stemmux.bwf import refused_samples
 from stemmux.fitting import Evidence, Fitting, Piece, evidence_of
 from stemmux.grid import Mix
@@ -22,7 +23,6 @@ from stemmux.joining import Joint, Seam
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-    from stemmux.align import Alignment
     from stemmux.ffmpeg import Progress
     from stemmux.joining import Elsewhere, Sounds
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from stemmux.errors import OutputExists, OutputRefused
@@ -67,7 +68,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if path.exists() and not overwrite:
                 raise _exists(path)
             os.replace(temporary, path)
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -78,8 +79,8 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
-    """Put the rename itself on the disk, where the system can (not on Windows)."""
+def flush_folder(folder: Path) -> None:
+    """Put renames in a folder on the disk, where the system can (not on Windows)."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -95,8 +96,22 @@ def _exists(path: Path) -> OutputExists:
     )
 
 
+#: Where temporary folders are made; None is the system's own place for them.
+_scratch_place: ContextVar[Path | None] = ContextVar("scratch", default=None)
+
+
 @contextlib.contextmanager
 def scratch(suffix: str) -> Iterator[Path]:
     """A name in a temporary folder of its own, which is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="stemmux-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stemmux-", dir=_scratch_place.get()) as folder:
         yield Path(folder) / f"scratch{suffix}"
+
+
+@contextlib.contextmanager
+def scratch_in(folder: Path) -> Iterator[None]:
+    """Let this thread's `scratch` folders be made in `folder`, to be found if it is killed."""
+    token = _scratch_place.set(folder)
+    try:
+        yield
+    finally:
+        _scratch_place.reset(token)

@@ -13,9 +13,12 @@ from tests.cli.shell import Shell
 from tests.jobs.bench import Part, files, steps
 from tests.media.making import Studio
 
+from soundmatte.documents import Order, Selection
 from soundmatte.engines.cloud.ledger import Intent
+from soundmatte.errors import SoundmatteError
 from soundmatte.jobs import engines
 from soundmatte.jobs.journal import Journal
+from soundmatte.jobs.requests import Requests
 
 #: A server that is never reached: what costs money is planned here, not done.
 CLOUD = ("--engine", "cloud", "--server", "http://127.0.0.1:9", "--prompt", "dog")
@@ -123,16 +126,49 @@ def test_the_price_is_that_of_all_windows(shell: Shell, long: Path, tmp_path: Pa
     assert files(tmp_path) == set()
 
 
-def test_jobs_name_their_window_and_what_a_retry_goes_on_with(shell: Shell) -> None:
-    journal = Journal.open()
+def test_jobs_are_listed_and_shown_and_a_retry_names_its_price(
+    shell: Shell, clip: Path, tmp_path: Path
+) -> None:
+    shell("separate", clip, "-o", tmp_path / "out")
+    journal, requests = Journal.open(), Requests.open()
+    order = Order(selection=Selection(media=Path("/a/shot.mov")), engine="cloud", output=tmp_path)
+    job = journal.begin("key", order, Decimal("0.60"))
     for number in (1, 2):
-        work = {"selection": {"media": "/a/shot.mov"}, "window": [number, 12], "usd": "0.60"}
-        entry = journal.intend(Intent(f"key/{number}", "s", "separate", Decimal("0.05"), work))
-    journal.uncertain(entry, "No answer came.")
+        work = {"window": [number, 12]}
+        intent = Intent(f"key/{number}", "s", "separate", Decimal("0.05"), work, job.id)
+        entry = requests.intend(intent)
+    requests.uncertain(entry, "No answer came.")
+    journal.failed(job.id, "uncertain", SoundmatteError("No answer came.", hint="Look."))
     lines = shell("jobs", "list").out.splitlines()
-    assert lines[0].endswith("0.05 USD  shot.mov (window 2 of 12)")
-    assert lines[2].endswith("0.05 USD  shot.mov (window 1 of 12)")
-    assert [job["window"] for job in shell("jobs", "list", "--json").result] == [[2, 12], [1, 12]]
-    said = shell("jobs", "retry", entry.id)
+    assert lines[0].startswith(f"{job.id}  uncertain")
+    assert lines[0].endswith("0.60 USD  shot.mov")
+    assert lines[1].strip() == "No answer came."
+    assert " done " in lines[2]
+    assert lines[2].endswith(f"free  {clip.name}")
+    assert lines[-1] == "This month: up to 0.10 USD."
+    values = shell("jobs", "list", "--json").result
+    assert [each["state"] for each in values] == ["uncertain", "done"]
+    shown = shell("jobs", "show", job.id[:6]).out
+    assert "window 2 of 12, uncertain, up to 0.05 USD" in shown
+    done = shell("jobs", "show", values[1]["id"], "--json").result
+    assert done["separation"]["target"].endswith("_target.wav")
+    assert set(done["seconds"]) >= {"extract", "separate", "conform", "remux"}
+    said = shell("jobs", "retry", job.id)
     assert said.status == 2
-    assert "up to 0.05 USD (the whole separation was agreed to at 0.60 USD)." in said.err
+    assert "up to 0.05 USD (the whole was agreed to at 0.60 USD)." in said.err
+    assert shell("jobs", "resume", job.id).status == 2
+    assert "is done" in shell("jobs", "resume", values[1]["id"]).err
+    assert shell("jobs", "show", "0" * 10).status == 2
+
+
+def test_jobs_are_forgotten_and_cancelled(shell: Shell, tmp_path: Path) -> None:
+    journal = Journal.open()
+    order = Order(selection=Selection(media=Path("/a/shot.mov")), engine="part", output=tmp_path)
+    job = journal.begin("key", order, Decimal(0))
+    # This very process works on it.
+    assert shell("jobs", "forget", job.id).status == 2
+    journal.failed(job.id, "failed", SoundmatteError("It broke."))
+    assert shell("jobs", "cancel", job.id, "--json").result["state"] == "cancelled"
+    assert shell("jobs", "cancel", job.id).status == 2
+    assert shell("jobs", "forget", job.id).status == 0
+    assert shell("jobs", "list", "--json").result == []

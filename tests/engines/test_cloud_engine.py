@@ -16,7 +16,7 @@ from soundmatte.engines.cloud.engine import CloudEngine, Limits
 from soundmatte.engines.cloud.windows import windows
 from soundmatte.engines.engine import Cuts, Generated, Material, Question, Sounding
 from soundmatte.errors import EngineRefused
-from soundmatte.jobs.journal import Journal
+from soundmatte.jobs.requests import Requests
 from soundmatte.separation.client import Client
 from soundmatte.separation.errors import CostRefused, ServiceFailed, SubmitUncertain
 from soundmatte.separation.places import Places
@@ -32,7 +32,7 @@ class Bench:
 
     def __init__(self, service: Any, folder: Path) -> None:
         self.service, self.folder = service, folder
-        self.journal = Journal.open(folder / "state")
+        self.journal = Requests.open(folder / "state")
         self.mix = folder / "mix.wav"
         self.sound = np.random.default_rng(3).normal(0, 0.1, SECONDS * RATE)
         soundfile.write(self.mix, self.sound, RATE, subtype="PCM_24")
@@ -71,7 +71,7 @@ class Bench:
     @property
     def states(self) -> list[str]:
         """Of the journal's jobs, oldest first."""
-        return [entry.state for entry in reversed(self.journal.entries())]
+        return [entry.state for entry in self.journal.of("")]
 
     def billed(self) -> Decimal:
         """What the service charged, by its own count."""

@@ -23,7 +23,7 @@ from soundmatte.engines.engine import (
     StemName,
 )
 from soundmatte.errors import EngineRefused
-from soundmatte.jobs.journal import Journal
+from soundmatte.jobs.requests import Requests
 from soundmatte.separation.client import Client
 from soundmatte.separation.places import Places
 from stemmux.conform import Piece
@@ -152,7 +152,7 @@ def cloud(service: Any, folder: Path, **limits: Any) -> CloudEngine:
     def connect() -> Client:
         return Client(key=service.key, places=Places.server(service.base))
 
-    return CloudEngine(connect, lambda: Journal.open(folder), limits=Limits(**limits))
+    return CloudEngine(connect, lambda: Requests.open(folder), limits=Limits(**limits))
 
 
 class Notebook:

@@ -44,7 +44,7 @@ def write(
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "home")
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_file_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_names_mean_nothing(studio: Studio, tmp_path: Path, bench: Bench, name: 
     mask = bench.folder / name
     write_mask(matte, bench.clip, bench.clip.span(), mask)
     assert sorted(os.listdir(bench.folder)) == sorted([out.name, name])
-    assert {p.name for p in tmp_path.iterdir()} <= {name, stem.name, "made", "home"}
+    assert {p.name for p in tmp_path.iterdir()} <= {name, stem.name, "made"}
 
 
 def test_names_relative_to_the_folder_one_is_in(

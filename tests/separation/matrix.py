@@ -16,7 +16,7 @@ import soundfile
 from soundmatte.engines.cloud.engine import CloudEngine
 from soundmatte.engines.engine import Cuts, Material, Question
 from soundmatte.errors import SoundmatteError
-from soundmatte.jobs.journal import Journal
+from soundmatte.jobs.requests import Requests
 from soundmatte.separation.client import Client
 from soundmatte.separation.errors import SeparationError
 from soundmatte.separation.places import Places
@@ -68,7 +68,7 @@ def make_mix(folder: Path, seconds: int = 1, rate: int = SECOND) -> Path:
 
 def separate(service: Any, folder: Path, mix: Path, key: str = "work") -> Outcome:
     """One separation through the cloud engine with a journal in `folder`."""
-    journal = Journal.open(folder / "state")
+    journal = Requests.open(folder / "state")
     engine = CloudEngine(
         lambda: Client(key=service.key, places=Places.server(service.base)), lambda: journal
     )
@@ -79,7 +79,7 @@ def separate(service: Any, folder: Path, mix: Path, key: str = "work") -> Outcom
     try:
         made = engine.separate(question, material, out, lambda share: None)
     except (SoundmatteError, StemmuxError) as error:
-        undecided = any(entry.state == "uncertain" for entry in journal.entries())
+        undecided = any(entry.state == "uncertain" for entry in journal.of(""))
         return Outcome("uncertain" if undecided else "failed", error)
     [piece] = made.pieces
     assert (piece.start, piece.frames) == (0, SECOND)

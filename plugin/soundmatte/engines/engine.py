@@ -59,6 +59,7 @@ class Answer:
         usd: the most that it will cost.
         windows: in how many stretches the range is separated.
         styles: in which the stems can be had.
+        remote: another computer does it, and this one waits.
     """
 
     route: str
@@ -67,6 +68,7 @@ class Answer:
     usd: Decimal = Decimal(0)
     windows: int = 1
     styles: frozenset[Style] = frozenset({"original"})
+    remote: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Material:
 
     Attributes:
         key: the same for the same work.
+        job: its id, for whoever reads what was put down.
         mix: WAV, every channel, the clip's own rate.
         cut: makes the other files that are needed.
         say: tells the person where the work stands.
@@ -105,6 +108,7 @@ class Material:
     cut: Cutter = lambda start, frames, progress: Cuts()
     say: Callable[[str], None] = lambda text: None
     work: dict[str, Any] = field(default_factory=dict)
+    job: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,16 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+#: In a folder of work under way, says whose it is.
+CLAIM_FILE = "claim"
+
 
 @dataclass(frozen=True)
 class Claim:
-    """A process: its host, number, and when it was started (ticks since boot, where known)."""
+    """A process: its host, number, and when it was started.
+
+    The start is counted in ticks since a boot that is named, which no change of the clock moves.
+    """
 
     host: str
     process: int
@@ -71,7 +77,8 @@ def _started(process: int) -> str:
     """When a process was started, from Linux's /proc; empty elsewhere."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
     # The name in brackets may hold anything; field 22 is counted from behind it.
-    return text.rsplit(")", 1)[1].split()[19]
+    return f"{text.rsplit(')', 1)[1].split()[19]}@{boot}"

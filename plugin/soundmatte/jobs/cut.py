@@ -7,6 +7,7 @@ that nothing adds up. This module must not know what a stretch is separated for.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,11 @@ class Cutting:
 
     def __call__(self, first: int, frames: int, progress: Progress) -> Cuts:
         """Cut `frames` samples of the mix from `first` on."""
+        lanes = self._work.lanes
+        with lanes.processor(lambda: progress(0.0)) if lanes else nullcontext():
+            return self._cut(first, frames, progress)
+
+    def _cut(self, first: int, frames: int, progress: Progress) -> Cuts:
         from stemmux.extract import Cut, extract
 
         work, (media, span) = self._work, self._work.known

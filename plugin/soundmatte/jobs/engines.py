@@ -56,7 +56,7 @@ def cloud_engine(cloud: Cloud) -> CloudEngine:
     """The cloud engine, connected when it first has something to ask."""
     from soundmatte.engines.cloud.asking import Options
     from soundmatte.engines.cloud.engine import CloudEngine, Limits
-    from soundmatte.jobs.journal import Journal
+    from soundmatte.jobs.requests import Requests
     from soundmatte.separation.client import Client
     from soundmatte.separation.places import places
 
@@ -64,9 +64,9 @@ def cloud_engine(cloud: Cloud) -> CloudEngine:
     limit = None if cloud.max_cost is None else Decimal(cloud.max_cost)
     return CloudEngine(
         lambda: Client(places=places(cloud.server)),
-        Journal.open,
+        Requests.open,
         options=Options(**asked),
-        limits=Limits(limit, cloud.paid_retries),
+        limits=Limits(limit, cloud.paid_retries, cloud.monthly_limit),
         server=cloud.server,
         terms=cloud.model_dump(mode="json"),
     )

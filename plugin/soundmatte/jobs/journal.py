@@ -1,65 +1,48 @@
-"""The journal: what was asked of a paid service, on disk before it is asked.
+"""The journal: every separation, how far it is, what it may have cost, and whose it is.
 
-One SQLite file in the machine's local state folder, readable by its owner alone. A job's intent is
-committed before it is sent, the request's id before it is waited for, so that after any crash it is
-known what was done, or known that it cannot be known. No key and no signed address is kept. This
-module must not know how jobs are sent.
+One row for each job. A job that nobody works on any more, because its process was killed, is gone
+on with by whoever asks for the same work. This module must not know the steps of a job, nor what
+is asked of a service.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Literal
 
-import platformdirs
-
-from soundmatte.engines.cloud.ledger import Entry, Intent, State
+from soundmatte import __version__
+from soundmatte.documents import Order, Separation
 from soundmatte.errors import SoundmatteError
 from soundmatte.jobs.claim import Claim
+from soundmatte.jobs.database import Database
+from soundmatte.jobs.requests import JobNotOpen
 
-#: Names another folder for the journal and what it keeps.
-FOLDER_VARIABLE = "SOUNDMATTE_STATE"
-#: Kinds of file systems whose locks cannot be trusted with money.
-_NETWORK = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "fuse.glusterfs", "ceph")
-)
-#: States that stand for a job that must be gone on with, or be decided about, before another.
-_OPEN = ("submitting", "submitted", "fetched", "uncertain")
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE job (
-        id TEXT PRIMARY KEY,
-        key TEXT NOT NULL,
-        state TEXT NOT NULL,
-        made REAL NOT NULL,
-        changed REAL NOT NULL,
-        server TEXT NOT NULL,
-        endpoint TEXT NOT NULL,
-        usd TEXT NOT NULL,
-        request_id TEXT,
-        response_url TEXT,
-        claim TEXT NOT NULL,
-        work TEXT NOT NULL,
-        files TEXT,
-        failure TEXT
-    );
-    CREATE INDEX job_by_key ON job (key, state);
-    CREATE INDEX job_by_time ON job (made);
-    """,
-)
-
-
-class JournalRefused(SoundmatteError):
-    """The journal cannot be kept where it should be."""
+JobState = Literal[
+    "planned",
+    "extracted",
+    "uploaded",
+    "submitting",
+    "submitted",
+    "fetched",
+    "conformed",
+    "placed",
+    "done",
+    "failed",
+    "cancelled",
+    "uncertain",
+]
+#: States in which nobody works on a job any more.
+ENDED = ("done", "failed", "cancelled", "uncertain")
+#: A job may be asked for by the beginning of its id, of so many characters at least.
+_SHORTEST = 4
 
 
 class JobUnknown(SoundmatteError):
@@ -68,225 +51,207 @@ class JobUnknown(SoundmatteError):
     exit_code = 2
 
 
-class JobNotOpen(SoundmatteError):
-    """The job is not in a state in which this can be done with it."""
+@dataclass(frozen=True)
+class Job:
+    """A separation as it is put down.
 
-    exit_code = 2
+    Attributes:
+        made, changed: seconds since 1970.
+        running: a living process works on it.
+        usd: the most that it was planned to cost.
+        version: of the program that began it.
+        seconds: how long each step took.
+        retryable: the same might go well another time.
+    """
+
+    id: str
+    key: str
+    state: JobState
+    made: float
+    changed: float
+    running: bool
+    usd: Decimal
+    version: str
+    order: Order
+    seconds: Mapping[str, float]
+    failure: str
+    hint: str
+    retryable: bool
+    separation: Separation | None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was left in the middle, and can be gone on with."""
+        return self.state not in ENDED and not self.running
 
 
-def state_folder() -> Path:
-    """The machine's local folder for the journal."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else platformdirs.user_state_path("soundmatte")
+def key_of(order: Order, identity: Mapping[str, Any]) -> str:
+    """The same for the same separation: what is asked, of which files as they are, to where."""
+    selection = order.selection
+    files = [selection.media, *([selection.matte.path] if selection.matte else [])]
+    stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.exists()]
+    told = order.model_dump(mode="json", exclude={"terms", "overwrite", "accept_doubtful"})
+    words = json.dumps([told, stamps, identity], sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The table of jobs; every call is one transaction of its own."""
+    """The table of jobs; every call is one transaction."""
 
-    folder: Path
+    base: Database
 
     @staticmethod
     def open(folder: Path | None = None) -> Journal:
-        """Open the journal, making it if it is not there.
+        """The journal in `folder`, or that of this machine.
 
         Raises:
-            JournalRefused: a network file system, an unwritable folder, or a newer journal.
+            JournalRefused: see `Database.open`.
         """
-        journal = Journal(folder or state_folder())
-        _check_local(journal.folder)
-        try:
-            journal.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not journal.path.exists():
-                os.close(os.open(journal.path, os.O_CREAT | os.O_RDWR, 0o600))
-            with journal._transaction() as base:
-                _migrate(base)
-        except (OSError, sqlite3.Error) as error:
-            raise JournalRefused(
-                f"The journal in {journal.folder} cannot be used: {error}.",
-                hint=f"Name another local folder in {FOLDER_VARIABLE}.",
-            ) from error
-        return journal
+        return Journal(Database.open(folder))
 
-    @property
-    def path(self) -> Path:
-        """The SQLite file."""
-        return self.folder / "journal.sqlite3"
+    def find(self, key: str) -> Job | None:
+        """The newest job for this work that did not come to its end."""
+        with self.base.reading() as rows:
+            row = _unfinished(rows, key)
+            return None if row is None else _job(row)
 
-    def kept(self, entry: Entry) -> Path:
-        """The folder for what was fetched for a job."""
-        folder = self.folder / "fetched" / entry.id
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
-
-    def find(self, key: str) -> Entry | None:
-        """The open job for this work, if there is one.
-
-        An intent whose process is gone is uncertain from now on.
-        """
-        with self._transaction() as base:
-            marks = ",".join("?" * len(_OPEN))
-            row = base.execute(
-                f"SELECT * FROM job WHERE key = ? AND state IN ({marks}) ORDER BY made DESC",
-                (key, *_OPEN),
-            ).fetchone()
-            if row is None:
-                return None
-            if row["state"] == "submitting" and not Claim.parse(row["claim"]).alive():
-                _change(base, row["id"], state="uncertain")
-                row = _row(base, row["id"])
-            return _entry(row)
-
-    def intend(self, intent: Intent) -> Entry:
-        """Put down that a job is about to be sent.
+    def begin(self, key: str, order: Order, usd: Decimal) -> Job:
+        """Put down that this process works on a job: a new one, or one that was left.
 
         Raises:
-            JobNotOpen: another process has just begun the same one.
+            JobNotOpen: another one works on it.
         """
-        now, name = time.time(), secrets.token_hex(5)
-        with self._transaction() as base:
-            marks = ",".join("?" * len(_OPEN))
-            other = base.execute(
-                f"SELECT id FROM job WHERE key = ? AND state IN ({marks})", (intent.key, *_OPEN)
-            ).fetchone()
-            if other is not None:
-                raise JobNotOpen(
-                    f"The same work is under way already, as job {other['id']}.",
-                    hint="Wait for it, then run the same command again.",
+        now, mine = time.time(), str(Claim.mine())
+        with self.base.writing() as rows:
+            left = _unfinished(rows, key)
+            if left is not None:
+                if left["state"] not in ENDED and Claim.parse(left["claim"]).alive():
+                    raise JobNotOpen(
+                        f"The same work is under way already, as job {left['id']}.",
+                        hint="Wait for it, or end it: soundmatte jobs cancel " + left["id"],
+                    )
+                rows.execute(
+                    "UPDATE job SET state = CASE WHEN state IN ('failed', 'cancelled')"
+                    " THEN 'planned' ELSE state END, claim = ?, changed = ?, task = ?, usd = ?,"
+                    " version = ?, failure = '', hint = '', cancel = 0 WHERE id = ?",
+                    (mine, now, _text(order), str(usd), __version__, left["id"]),
                 )
-            values = (name, intent.key, "submitting", now, now, intent.server, intent.endpoint)
-            base.execute(
-                "INSERT INTO job"
-                " (id, key, state, made, changed, server, endpoint, usd, claim, work)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, str(intent.usd), str(Claim.mine()), json.dumps(intent.work)),
+                return _job(_row(rows, left["id"]))
+            name = secrets.token_hex(5)
+            rows.execute(
+                "INSERT INTO job (id, key, state, made, changed, claim, usd, version, task)"
+                " VALUES (?, ?, 'planned', ?, ?, ?, ?, ?, ?)",
+                (name, key, now, now, mine, str(usd), __version__, _text(order)),
             )
-            return _entry(_row(base, name))
+            return _job(_row(rows, name))
 
-    def submitted(self, entry: Entry, request_id: str, response_url: str) -> Entry:
-        """The service has taken the job, and this is its id there."""
-        return self._to(entry, "submitted", request_id=request_id, response_url=response_url)
+    def reached(self, job: str, step: str, state: JobState, seconds: float) -> None:
+        """A step was done, which took so long."""
+        with self.base.writing() as rows:
+            rows.execute(
+                "UPDATE job SET state = ?, changed = ?, seconds = json_set(seconds, ?, ?)"
+                " WHERE id = ?",
+                (state, time.time(), f'$."{step}"', round(seconds, 3), job),
+            )
 
-    def fetched(self, entry: Entry, files: dict[str, str]) -> Entry:
-        """The stems are here; `files` has the SHA-256 of each by its name."""
-        return self._to(entry, "fetched", files=json.dumps(files))
+    def done(self, job: str, separation: Separation) -> None:
+        """The stems are where they should be."""
+        self._end(job, "done", separation=json.dumps(separation.model_dump(mode="json")))
 
-    def failed(self, entry: Entry, why: str) -> Entry:
-        """The job ended without stems, for certain."""
-        return self._to(entry, "failed", failure=why)
+    def failed(self, job: str, state: JobState, error: BaseException) -> None:
+        """It ended without stems: failed, uncertain or cancelled."""
+        hint, retryable = getattr(error, "hint", ""), getattr(error, "retryable", False)
+        self._end(job, state, failure=str(error), hint=hint, retryable=int(bool(retryable)))
 
-    def uncertain(self, entry: Entry, why: str) -> Entry:
-        """Whether there is a job at the service cannot be known from here."""
-        return self._to(entry, "uncertain", failure=why)
+    def _end(self, job: str, state: JobState, **values: object) -> None:
+        columns = "".join(f"{name} = ?, " for name in values)
+        with self.base.writing() as rows:
+            rows.execute(
+                f"UPDATE job SET {columns}state = ?, changed = ?, cancel = 0 WHERE id = ?",
+                (*values.values(), state, time.time(), job),
+            )
 
-    def cancelled(self, entry: Entry) -> Entry:
-        """A person gave the job up."""
-        return self._to(entry, "cancelled")
+    def ask_to_cancel(self, job: str) -> None:
+        """Let the process that works on the job end it."""
+        with self.base.writing() as rows:
+            rows.execute("UPDATE job SET cancel = 1 WHERE id = ?", (job,))
 
-    def abandoned(self, entry: Entry) -> Entry:
-        """A person decided that this one is given up for a new one.
+    def to_be_cancelled(self, job: str) -> bool:
+        """Whether somebody asked for that."""
+        with self.base.reading() as rows:
+            row = rows.execute("SELECT cancel FROM job WHERE id = ?", (job,)).fetchone()
+        return row is not None and bool(row["cancel"])
+
+    def forget(self, job: str) -> None:
+        """Remove a job's row; what its requests cost stays in the totals."""
+        with self.base.writing() as rows:
+            rows.execute("DELETE FROM job WHERE id = ?", (job,))
+
+    def job(self, name: str) -> Job:
+        """The job with that id, or the one whose id begins so.
 
         Raises:
-            JobNotOpen: it is under way, or its stems are here.
+            JobUnknown: there is none, or more than one.
         """
-        if entry.state not in ("uncertain", "failed", "cancelled"):
-            raise JobNotOpen(
-                f"Job {entry.id} is {entry.state}; there is nothing to send again.",
-                hint="Run the first command again: it goes on where it stopped.",
-            )
-        return self._to(entry, "abandoned")
+        with self.base.reading() as rows:
+            found = rows.execute(
+                "SELECT * FROM job WHERE id >= ? AND id < ? LIMIT 2", (name, name + "~")
+            ).fetchall()
+        exact = [row for row in found if row["id"] == name]
+        found = exact or (found if len(name) >= _SHORTEST else [])
+        if len(found) != 1:
+            what = "More than one job begins with" if found else "There is no job"
+            raise JobUnknown(f"{what} {name!r}.", hint="See `soundmatte jobs list`.")
+        return _job(found[0])
 
-    def entry(self, name: str) -> Entry:
-        """The job with that id.
-
-        Raises:
-            JobUnknown: there is none.
-        """
-        with self._transaction() as base:
-            row = _row(base, name)
-        if row is None:
-            raise JobUnknown(f"There is no job {name!r}.", hint="See `soundmatte jobs list`.")
-        return _entry(row)
-
-    def entries(self, most: int = 50) -> list[Entry]:
+    def jobs(self, most: int = 50) -> list[Job]:
         """The newest jobs, newest first."""
-        with self._transaction() as base:
-            rows = base.execute("SELECT * FROM job ORDER BY made DESC LIMIT ?", (most,)).fetchall()
-        return [_entry(row) for row in rows]
+        with self.base.reading() as rows:
+            found = rows.execute("SELECT * FROM job ORDER BY made DESC LIMIT ?", (most,)).fetchall()
+        return [_job(row) for row in found]
 
-    def _to(self, entry: Entry, state: State, **values: str) -> Entry:
-        with self._transaction() as base:
-            _change(base, entry.id, state=state, **values)
-            return _entry(_row(base, entry.id))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        # A connection for each transaction: nothing is shared between threads and processes.
-        with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as base:
-            base.row_factory = sqlite3.Row
-            base.execute("PRAGMA synchronous = FULL")
-            base.execute("BEGIN IMMEDIATE")
-            try:
-                yield base
-            except BaseException:
-                base.execute("ROLLBACK")
-                raise
-            base.execute("COMMIT")
+    def unfinished(self) -> list[Job]:
+        """Every job that did not come to its end, oldest first."""
+        marks = ",".join("?" * len(ENDED))
+        with self.base.reading() as rows:
+            found = rows.execute(
+                f"SELECT * FROM job WHERE state NOT IN ({marks}) ORDER BY made", ENDED
+            ).fetchall()
+        return [_job(row) for row in found]
 
 
-def _migrate(base: sqlite3.Connection) -> None:
-    (version,) = base.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        raise sqlite3.DatabaseError("it was written by a newer Soundmatte")
-    for number, script in enumerate(_MIGRATIONS[version:], version + 1):
-        for statement in filter(str.strip, script.split(";")):
-            base.execute(statement)
-        base.execute(f"PRAGMA user_version = {number}")
+def _text(order: Order) -> str:
+    return json.dumps(order.model_dump(mode="json"))
 
 
-def _row(base: sqlite3.Connection, name: str) -> sqlite3.Row:
-    row: sqlite3.Row = base.execute("SELECT * FROM job WHERE id = ?", (name,)).fetchone()
+def _unfinished(rows: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = rows.execute(
+        "SELECT * FROM job WHERE key = ? AND state != 'done' ORDER BY made DESC", (key,)
+    ).fetchone()
     return row
 
 
-def _change(base: sqlite3.Connection, name: str, **values: str) -> None:
-    columns = ", ".join(f"{column} = ?" for column in values)
-    base.execute(
-        f"UPDATE job SET {columns}, changed = ? WHERE id = ?", (*values.values(), time.time(), name)
-    )
+def _row(rows: sqlite3.Connection, name: str) -> sqlite3.Row:
+    row: sqlite3.Row = rows.execute("SELECT * FROM job WHERE id = ?", (name,)).fetchone()
+    return row
 
 
-def _entry(row: sqlite3.Row) -> Entry:
-    return Entry(
+def _job(row: sqlite3.Row) -> Job:
+    found = row["separation"]
+    return Job(
         id=row["id"],
         key=row["key"],
         state=row["state"],
         made=row["made"],
-        server=row["server"],
-        endpoint=row["endpoint"],
+        changed=row["changed"],
+        running=row["state"] not in ENDED and Claim.parse(row["claim"]).alive(),
         usd=Decimal(row["usd"]),
-        request_id=row["request_id"],
-        work=json.loads(row["work"]),
-        files=json.loads(row["files"] or "{}"),
-        failure=row["failure"] or "",
+        version=row["version"],
+        order=Order.model_validate(json.loads(row["task"])),
+        seconds=json.loads(row["seconds"]),
+        failure=row["failure"],
+        hint=row["hint"],
+        retryable=bool(row["retryable"]),
+        separation=None if found is None else Separation.model_validate(json.loads(found)),
     )
-
-
-def _check_local(folder: Path) -> None:
-    """SQLite's locks, and with them the promise of one bill, fail on network file systems."""
-    mounts = Path("/proc/mounts")
-    if not mounts.exists():
-        return
-    real = str(folder.resolve())
-    best, kind = "", ""
-    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-        parts = line.split()
-        place = parts[1].replace("\\040", " ")
-        inside = real == place or real.startswith(place.rstrip("/") + "/")
-        if inside and len(place) >= len(best):
-            best, kind = place, parts[2]
-    if kind in _NETWORK:
-        raise JournalRefused(
-            f"{folder} lies on a network file system ({kind}), where the journal is not safe.",
-            hint=f"Name a local folder in {FOLDER_VARIABLE}.",
-        )

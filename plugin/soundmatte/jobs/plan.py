@@ -113,7 +113,8 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
             raise OutputRefused(
                 f"{path} is {what}, and is not replaced.", hint="Name another folder with -o."
             )
-        if path.exists() and not work.overwrite:
+        mine = path in map(work.finished, work.delivered)
+        if path.exists() and not work.overwrite and not mine:
             raise exists(path)
     needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
     needed += media.path.stat().st_size

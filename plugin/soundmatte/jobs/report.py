@@ -30,6 +30,7 @@ def report(work: Work, progress: Progress) -> Work:
     rate = mix.form.rate
     return work.having(
         separation=Separation(
+            job=work.job,
             clip=media.path,
             target=work.finished("target.wav").absolute(),
             residual=work.finished("residual.wav").absolute(),

@@ -1,4 +1,4 @@
-"""Run a separation: the steps in order, progress, and the finished files all at once.
+"""Run a separation: the steps in order, each put down when it is done, and the files all at once.
 
 This module must not know what a step does.
 """
@@ -6,28 +6,30 @@ This module must not know what a step does.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from soundmatte.documents import Selection, Separation
+from soundmatte.documents import Order, Selection, Separation
 from soundmatte.engines.engine import Engine
-from soundmatte.jobs.claim import Claim
+from soundmatte.jobs import checkpoint, folders
+from soundmatte.jobs.journal import Job, JobState, Journal, key_of
 from soundmatte.jobs.plan import exists
 from soundmatte.jobs.plan import plan as planned
 from soundmatte.jobs.steps import STEPS
 from soundmatte.jobs.work import Work
-from stemmux.files import flush, refused_output
+from soundmatte.separation.errors import SubmitUncertain
+from stemmux.errors import Cancelled
+from stemmux.files import flush, flush_folder, scratch_in
 
 if TYPE_CHECKING:
+    from soundmatte.jobs.lanes import Lanes
     from stemmux.ffmpeg import Progress
 
-
-#: Folders of work under way, and the file in each that says whose they are.
-_PREFIX, _CLAIM = ".soundmatte-", "claim"
+#: The journal is looked at this often for a wish to cancel (s).
+_LOOK_EVERY = 1.0
 
 
 class Listener(Protocol):
@@ -70,59 +72,118 @@ def separate(
     *,
     overwrite: bool = False,
     accept_doubtful: bool = False,
+    lanes: Lanes | None = None,
 ) -> Separation:
     """Separate a selection; the stems and the file with them are in `output` afterwards.
 
-    Either all of it is there under its final names, or nothing is.
+    Either all of it is there under its final names, or nothing is. A separation whose process was
+    killed is gone on with where it stopped, whoever asks for the same.
+
+    Args:
+        lanes: where to wait for a processor, or for the network, beside others.
 
     Raises:
         DoubtfulStems: the stems are empty or implausible, and that was not accepted.
+        JobNotOpen: another process is at the same work.
         StemmuxError, SoundmatteError: by what stopped it.
     """
-    # The plan comes first, so that a refusal makes no folder.
-    work = plan(selection, engine, output, overwrite=overwrite)
+    work = Work(selection, engine, output, output, overwrite, accept_doubtful)
+    journal = Journal.open()
+    key = key_of(work.order, engine.identity)
+    left = journal.find(key)
+    if left is not None:
+        folder = folders.of(output, left.id)
+        work = work.having(delivered=checkpoint.delivered(folder, output, work.name))
+    # The plan comes first, so that a refusal makes no folder and no row.
+    work = planned(work, lambda share: None)
+    assert work.answer is not None
+    job = journal.begin(key, work.order, work.answer.usd)
     teller = _Teller(listener)
-    with _folder_in(output) as folder:
-        work = work.having(folder=folder, accept_doubtful=accept_doubtful, say=teller.say)
-        for step in STEPS[1:]:
-            teller.tell(work)
-            with listener.stage(step.__name__) as progress:
-                work = step(work, progress)
-        teller.tell(work)
+    with _put_down(journal, job), folders.working_in(output, job.id) as folder:
+        work = work.having(folder=folder, job=job.id, say=teller.say, lanes=lanes)
+        work, done = checkpoint.restore(work, key)
+        runner = _Runner(journal, job, listener, teller)
+        with scratch_in(folder):
+            work = runner.steps(work, key, max(1, done))
+        assert work.separation is not None
         _deliver(work)
-    assert work.separation is not None
+        journal.done(job.id, work.separation)
     return work.separation
 
 
+def carry_out(
+    order: Order, engine: Engine, listener: Listener, *, lanes: Lanes | None = None
+) -> Separation:
+    """Do what an order says; raises as `separate`."""
+    return separate(
+        order.selection,
+        engine,
+        order.output,
+        listener,
+        overwrite=order.overwrite,
+        accept_doubtful=order.accept_doubtful,
+        lanes=lanes,
+    )
+
+
+class _Runner:
+    """The steps of one job."""
+
+    def __init__(self, journal: Journal, job: Job, listener: Listener, teller: _Teller) -> None:
+        self._journal, self._job = journal, job
+        self._listener, self._teller = listener, teller
+        self._looked = time.monotonic()
+
+    def steps(self, work: Work, key: str, done: int) -> Work:
+        """Those from number `done` on, each put down before the next."""
+        for number, (step, state) in enumerate(STEPS[done:], done + 1):
+            self._teller.tell(work)
+            began = time.monotonic()
+            with self._listener.stage(step.__name__) as progress:
+                tell = self._watching(progress)
+                with _lane(work, step.__name__, tell):
+                    work = step(work, tell)
+            checkpoint.save(work, key, number)
+            self._journal.reached(self._job.id, step.__name__, state, time.monotonic() - began)
+        self._teller.tell(work)
+        return work
+
+    def _watching(self, progress: Progress) -> Progress:
+        """Progress that also looks whether somebody wants the job to end."""
+
+        def tell(share: float) -> None:
+            progress(share)
+            now = time.monotonic()
+            if now - self._looked >= _LOOK_EVERY:
+                self._looked = now
+                if self._journal.to_be_cancelled(self._job.id):
+                    raise Cancelled("The job was cancelled.")
+
+        return tell
+
+
+def _lane(work: Work, step: str, tell: Progress) -> AbstractContextManager[None]:
+    """Where a step waits its turn beside other jobs."""
+    if work.lanes is None:
+        return nullcontext()
+    assert work.answer is not None
+    if step == "separate" and work.answer.remote:
+        return work.lanes.network(lambda: tell(0.0))
+    return work.lanes.processor(lambda: tell(0.0))
+
+
 @contextmanager
-def _folder_in(output: Path) -> Iterator[Path]:
-    """A hidden folder beside the finished files, so that a rename is all that finishing takes."""
-    new = [path for path in (output, *output.parents) if not path.exists()]
-    with refused_output(output):
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            _clear_up(output)
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=output))
-            (folder / _CLAIM).write_text(str(Claim.mine()), encoding="utf-8")
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            for path in new:
-                with suppress(OSError):  # it holds something, and stays
-                    path.rmdir()
-
-
-def _clear_up(output: Path) -> None:
-    """Remove what a killed process left; the folders of living ones stay."""
-    for folder in output.glob(f"{_PREFIX}*"):
-        try:
-            claim = Claim.parse((folder / _CLAIM).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if not claim.alive():
-            shutil.rmtree(folder, ignore_errors=True)
+def _put_down(journal: Journal, job: Job) -> Iterator[None]:
+    """Let the journal know how it ended."""
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt) as error:
+        journal.failed(job.id, "cancelled", error)
+        raise
+    except BaseException as error:
+        state: JobState = "uncertain" if isinstance(error, SubmitUncertain) else "failed"
+        journal.failed(job.id, state, error)
+        raise
 
 
 def _deliver(work: Work) -> None:
@@ -130,11 +191,13 @@ def _deliver(work: Work) -> None:
     kinds = ["target.wav", "residual.wav"]
     if work.muxed is not None:
         kinds.append(f"stems.{work.muxed.container}")
-    for kind in kinds:
+    left = [kind for kind in kinds if kind not in work.delivered]
+    for kind in left:
         flush(work.unfinished(kind))
-    for kind in kinds:
+    for kind in left:
         # Another program may have written there since the plan was made.
         if work.finished(kind).exists() and not work.overwrite:
             raise exists(work.finished(kind))
-    for kind in kinds:
+    for kind in left:
         os.replace(work.unfinished(kind), work.finished(kind))
+    flush_folder(work.output)

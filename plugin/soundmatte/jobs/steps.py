@@ -21,6 +21,7 @@ from soundmatte.jobs.work import Work, clock, handles, stem_start, time_referenc
 from stemmux.errors import ContainerRefused, FfmpegFailed, MediaError, VerificationFailed
 
 if TYPE_CHECKING:
+    from soundmatte.jobs.journal import JobState
     from stemmux.cargo import Default
     from stemmux.ffmpeg import Progress
     from stemmux.mux import Stem
@@ -34,7 +35,8 @@ _DEFAULTS: dict[DefaultChoice, Default] = {"auto": None, "clip": "clip", "target
 def separate(work: Work, progress: Progress) -> Work:
     """Let the engine estimate one of the stems, or make both."""
     cutting = Cutting(work)
-    material = Material(work.key, work.settled.path, cutting, work.say, work.again)
+    again = {"selection": work.selection.model_dump(mode="json")}
+    material = Material(work.key, work.settled.path, cutting, work.say, again, work.job)
     try:
         made = work.engine.separate(work.question, material, work.folder, progress)
     finally:
@@ -137,5 +139,14 @@ def _stems(work: Work) -> list[Stem]:
     ]
 
 
-#: The one way through.
-STEPS: tuple[Step, ...] = (plan, extract, separate, conform, gate, place, remux, report)
+#: The one way through, and what the journal calls a job when a step is done.
+STEPS: tuple[tuple[Step, JobState], ...] = (
+    (plan, "planned"),
+    (extract, "extracted"),
+    (separate, "fetched"),
+    (conform, "conformed"),
+    (gate, "conformed"),
+    (place, "conformed"),
+    (remux, "conformed"),
+    (report, "placed"),
+)

@@ -14,8 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-from soundmatte.documents import Evidence, Placement, Selection, Separation, StemRole
+from soundmatte.documents import Evidence, Order, Placement, Selection, Separation, StemRole
 from soundmatte.engines.engine import Answer, Engine, Estimate, Generated, Question, Sounding
+from soundmatte.jobs.lanes import Lanes
 from stemmux.conform import Conformed
 from stemmux.grid import Mix, Split
 from stemmux.mux import Muxed
@@ -32,8 +33,11 @@ class Work:
     """One separation under way. Steps return a copy with what they found or made.
 
     Attributes:
-        folder: holds what is not finished; removed at the end, whatever happens.
+        folder: holds what is not finished; kept only if the process is killed.
         output: where the finished files go.
+        job: its id in the journal.
+        lanes: where to wait for a processor beside other jobs; None if there are none.
+        delivered: kinds of finished files that this job has put there already.
         accept_doubtful: stems that do not pass the gate are delivered all the same.
         say: tells the person where the work stands.
         wanted: the range that was chosen.
@@ -46,6 +50,9 @@ class Work:
     folder: Path
     overwrite: bool = False
     accept_doubtful: bool = False
+    job: str = ""
+    lanes: Lanes | None = None
+    delivered: frozenset[str] = frozenset()
     say: Callable[[str], None] = lambda text: None
     media: Media | None = None
     wanted: Span | None = None
@@ -120,15 +127,16 @@ class Work:
         return hashlib.sha256(words.encode()).hexdigest()
 
     @property
-    def again(self) -> dict[str, Any]:
-        """What is needed to do the same work again, as JSON values."""
-        return {
-            "selection": self.selection.model_dump(mode="json"),
-            "output": str(self.output.absolute()),
-            "overwrite": self.overwrite,
-            "engine": self.engine.identity,
-            "usd": str(self.answer.usd) if self.answer else "0",
-        }
+    def order(self) -> Order:
+        """What it takes to do the same work again."""
+        return Order(
+            selection=self.selection,
+            engine=self.engine.name,
+            terms=self.engine.terms,
+            output=self.output.absolute(),
+            overwrite=self.overwrite,
+            accept_doubtful=self.accept_doubtful,
+        )
 
     def unneeded(self, *paths: Path | None) -> None:
         """Remove files that no later step reads, so that the disk holds no more than it must."""

@@ -47,6 +47,8 @@ class Draw:
         client: connects when it is first called.
         key: the same for the same draw of the same window of the same work.
         usd: the most that it may cost.
+        monthly: the most that may be spent in a month; None is no limit.
+        job: what it is for.
         work: what is needed to do the same work again.
         cut: makes the files that are sent; called only if a job has to be sent.
     """
@@ -57,6 +59,8 @@ class Draw:
     question: Question
     key: str
     usd: Decimal
+    monthly: Decimal | None
+    job: str
     work: Mapping[str, Any]
     cut: Callable[[Progress], Cuts]
 
@@ -73,14 +77,14 @@ class Draw:
         """
         if entry.state == "uncertain":
             raise SubmitUncertain(
-                f"Job {entry.id} was sent, but no answer came: it may have run, and may have been "
+                f"Job {entry.job} was sent, but no answer came: it may have run, and may have been "
                 f"charged (up to {entry.usd} USD).",
                 hint="Look at the service's dashboard. To send it again: "
-                f"soundmatte jobs retry {entry.id} --accept-cost",
+                f"soundmatte jobs retry {entry.job} --accept-cost",
             )
         if entry.state == "submitting":
             raise SubmitUncertain(
-                f"Another process is just sending this as job {entry.id}.",
+                f"Another process is just sending this as job {entry.job}.",
                 hint="Wait for it, then run the same command again.",
             )
         stems = self._kept(entry) or self._fetch(entry, progress)
@@ -110,6 +114,8 @@ class Draw:
             endpoint=route_of(self.question),
             usd=self.usd,
             work=self.work,
+            job=self.job,
+            monthly=self.monthly,
         )
         entry = self.ledger.intend(intent)
         try:
@@ -138,9 +144,14 @@ class Draw:
         def told(share: float) -> None:
             progress(_CUT + (_SENT - _CUT) * (before + share * size) / total)
 
+        server = self.client().places.queue
         for name, path in files.items():
-            size = path.stat().st_size
-            urls[name] = self.client().upload(path, told=told, retention=RETENTION)
+            size, sha256 = path.stat().st_size, _sha256(path)
+            url = self.ledger.sent(server, sha256)
+            if url is None:
+                url = self.client().upload(path, told=told, retention=RETENTION)
+                self.ledger.sending(self.job, server, sha256, url, RETENTION)
+            urls[name] = url
             before += size
         return input_for(self.question, self.options, **urls)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundmatte.engines.cloud.asking import Options, needs_of, route_of, within
 from soundmatte.engines.cloud.draw import Draw
-from soundmatte.engines.cloud.ledger import Ledger
+from soundmatte.engines.cloud.ledger import Ledger, check_month
 from soundmatte.engines.cloud.windows import Window, windows
 from soundmatte.engines.engine import Answer, Generated, Material, Progress, Question, Silence
 from soundmatte.errors import EngineRefused
@@ -36,11 +36,13 @@ class Limits:
 
     Attributes:
         usd: for one separation, all windows and paid retries together; None is no limit.
+        monthly: for everything in a calendar month; None is no limit.
         paid_retries: further jobs that may be paid for in all, where one fails or is drawn again.
     """
 
     usd: Decimal | None = None
     paid_retries: int = 0
+    monthly: Decimal | None = None
 
 
 class CloudEngine:
@@ -103,6 +105,7 @@ class CloudEngine:
             usd=most,
             windows=len(stretches),
             styles=frozenset({"original", "clean"}),
+            remote=True,
         )
 
     def separate(
@@ -115,8 +118,8 @@ class CloudEngine:
             SeparationError: by what stopped it.
         """
         self.consider(question)
-        ledger, retries = self._open_ledger(), self._limits.paid_retries
-        job = _Job(self._connect, ledger, self._options, question, material, retries)
+        ledger = self._open_ledger()
+        job = _Job(self._connect, ledger, self._options, question, material, self._limits)
         return job.generated(progress)
 
 
@@ -130,17 +133,23 @@ class _Job:
         options: Options,
         question: Question,
         material: Material,
-        retries: int,
+        limits: Limits,
     ) -> None:
         self.connect, self.ledger, self.options = connect, ledger, options
-        self.question, self.material, self.retries = question, material, retries
+        self.question, self.material = question, material
+        self.retries, self.monthly = limits.paid_retries, limits.monthly
         form, frames = wave_format(material.mix)
         self.windows = windows(question.duration)
         self.bounds = [window.samples(form.rate, frames) for window in self.windows]
 
     def generated(self, progress: Progress) -> Generated:
-        """All windows, one after the other."""
+        """All windows, one after the other.
+
+        Raises:
+            CostRefused: all that is still to be sent is more than the month's limit leaves.
+        """
         count = len(self.windows)
+        self._check_month()
         made: list[tuple[int, Piece]] = []
         silences: list[Silence] = []
         with _lazily(self.connect) as client:
@@ -162,6 +171,13 @@ class _Job:
             return self._again(made[number][0], progress)
 
         return Generated(tuple(piece for _, piece in made), again, tuple(silences))
+
+    def _check_month(self) -> None:
+        if self.monthly is None:
+            return
+        draws = [self._draw(index, 1, _nobody) for index in range(len(self.windows))]
+        new = [draw.usd for draw in draws if draw is not None and draw.found() is None]
+        check_month(self.ledger.spent(), sum(new, Decimal(0)), self.monthly)
 
     def _piece(self, index: int, stems: tuple[Path, Path]) -> Piece:
         first, last = self.bounds[index]
@@ -224,9 +240,15 @@ class _Job:
             question=asked,
             key=key,
             usd=_price([window], self.options).usd,
+            monthly=self.monthly,
+            job=self.material.job,
             work={**self.material.work, "window": [window.number, window.of]},
             cut=lambda progress: self.material.cut(first, last - first, progress),
         )
+
+
+def _nobody() -> Client:
+    raise AssertionError("nothing is asked of the service yet")
 
 
 def _price(asked: Sequence[Window], options: Options) -> Price:

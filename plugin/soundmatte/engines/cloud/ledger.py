@@ -11,6 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from soundmatte.separation.errors import CostRefused
+
 State = Literal[
     "submitting", "submitted", "fetched", "failed", "uncertain", "cancelled", "abandoned"
 ]
@@ -18,12 +20,14 @@ State = Literal[
 
 @dataclass(frozen=True)
 class Intent:
-    """A job that is about to be sent.
+    """A request that is about to be sent.
 
     Attributes:
+        job: the separation that it is for.
         key: the same for the same work: clip, range, matte, prompt, options, server.
         usd: the most that it may cost.
         work: what is needed to do the same work again.
+        monthly: the most that may be spent in a month; None is no limit.
     """
 
     key: str
@@ -31,13 +35,16 @@ class Intent:
     endpoint: str
     usd: Decimal
     work: Mapping[str, Any]
+    job: str = ""
+    monthly: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A job as it is put down. `files`: SHA-256 by name; `made`: seconds since 1970."""
+    """A request as it is put down. `files`: SHA-256 by name; `made`: seconds since 1970."""
 
     id: str
+    job: str
     key: str
     state: State
     made: float
@@ -74,5 +81,27 @@ class Ledger(Protocol):
     def cancelled(self, entry: Entry) -> Entry:
         """When it was given up."""
 
+    def spent(self) -> Decimal:
+        """The most that this month's requests may have cost (USD)."""
+
+    def sent(self, server: str, sha256: str) -> str | None:
+        """The address of a file that the server has been sent, and will keep for a while."""
+
+    def sending(self, job: str, server: str, sha256: str, url: str, keeps: float) -> None:
+        """When a file was sent, which the server keeps for so many seconds."""
+
     def kept(self, entry: Entry) -> Path:
         """A folder that lasts, for what is fetched."""
+
+
+def check_month(spent: Decimal, usd: Decimal, monthly: Decimal | None) -> None:
+    """Refuse what would be more than the month's limit.
+
+    Raises:
+        CostRefused: it would.
+    """
+    if monthly is not None and spent + usd > monthly:
+        raise CostRefused(
+            f"This may cost {usd} USD; {spent} of the {monthly} USD for this month are spent.",
+            hint="Raise cloud.monthly_limit in the settings, or use --engine offline.",
+        )
