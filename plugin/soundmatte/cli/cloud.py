@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from soundmatte.engines.engine import Engine
+    from soundmatte.jobs.engines import Use as UseWord
     from soundmatte.separation.client import Client
     from soundmatte.separation.keys import Key
     from soundmatte.settings import Cloud
@@ -104,17 +105,23 @@ class Words:
 
 
 def engine(words: Words) -> tuple[Engine, str]:
-    """The engine to use, and a sentence on why it is that one.
+    """The engine to use, and a sentence on why it is that one; raises as `choice`."""
+    from soundmatte.jobs import engines
+
+    return engines.choose(*choice(words))
+
+
+def choice(words: Words) -> tuple[UseWord, Cloud]:
+    """Which engine is asked for, and how the cloud is to work if it is that.
 
     Raises:
         SettingsRefused: the settings, or a number on the command line, cannot be used.
     """
-    from soundmatte.jobs import engines
     from soundmatte.settings import load
 
     settings = load().settings
-    chosen = words.engine or EngineWord(settings.engine.use)
-    return engines.choose(chosen.value, _merged(settings.cloud, words))
+    use = words.engine.value if words.engine else settings.engine.use
+    return use, _merged(settings.cloud, words)
 
 
 def _merged(settings: Cloud, words: Words) -> Cloud:

@@ -62,6 +62,11 @@ class Asked(BaseModel):
     replace_audio: bool | None = Field(default=None, alias="replace-audio")
     default: DefaultChoice | None = None
 
+    def timeless(self) -> Asked:
+        """The same of the whole clip: all that can be understood without looking at it."""
+        whole = {"start": "", "end": "", "handles": "", "span": (), "exclude_span": ()}
+        return self.model_copy(update=whole)
+
     @field_validator("span", "exclude_span", mode="before")
     @classmethod
     def _each(cls, value: Any) -> Any:
