@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import random
@@ -12,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from tests.media.making import (
     ALL_RATES,
     KINDS,
@@ -129,9 +131,14 @@ def shown(source: Source, case: Case) -> list[Fraction]:
 def stems(studio: Studio, start: int = 0, seconds: Fraction = STEM) -> list[Stem]:
     """Two stems of 24 bits."""
     return [
-        Stem(studio.wave(stem_sound(number, seconds), 48000, "PCM_24"), title, start)
+        Stem(_stem_file(studio, number, seconds), title, start)
         for number, title in enumerate(TITLES)
     ]
+
+
+@functools.cache
+def _stem_file(studio: Studio, number: int, seconds: Fraction) -> Path:
+    return studio.wave(stem_sound(number, seconds), 48000, "PCM_24")
 
 
 def make(
@@ -144,37 +151,80 @@ def make(
     return source, out, _measured(case, source, out, made, start, seconds)
 
 
+@functools.cache
 def stem_sound(number: int, seconds: Fraction = STEM) -> Sound:
     """What the stem with that number holds, from 0."""
-    return noise(100 + number, round(seconds * 48000), 2, bits=24)
+    samples = noise(100 + number, round(seconds * 48000), 2, bits=24)
+    samples.flags.writeable = False
+    return samples
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A clip's own sound, decoded.
+
+    Attributes:
+        start: when its first sample is heard, in seconds on the clip's clock.
+        late: samples from that one to the first of what went into the clip.
+    """
+
+    start: Fraction
+    heard: Sound
+    late: int
+
+
+_OWN: dict[Path, _Own] = {}
+
+
+def _own(source: Source) -> _Own:
+    if source.path not in _OWN:
+        start, heard = sound(source.path)
+        _OWN[source.path] = _Own(start, heard, lag(source.sounds[0][:, 0], heard[:, 0]))
+    return _OWN[source.path]
+
+
+def own_place(source: Source) -> Fraction:
+    """Seconds from a clip's first picture to the first sample of its own sound."""
+    own = _own(source)
+    return own.start + Fraction(own.late, 48000) - source.first_picture
 
 
 def _measured(
     case: Case, source: Source, out: Path, made: Muxed, start: int, seconds: Fraction
 ) -> Finding:
     blind = case.kind in SOUND_KINDS
+    own, (began, heard) = _own(source), sound(out)
     # Sound alone is counted from its first sample, there and here.
-    after = sound(out)[0] if blind else first_picture(out)
-    moved = _place(source.sounds[0], out, 0) - after
-    if blind:
-        moved -= _place(source.sounds[0], source.path, 0) - sound(source.path)[0]
-    else:
-        moved -= source.place()
-    places = [_place(stem_sound(n, seconds), out, 1 + n) - after for n in range(len(TITLES))]
-    offsets = tuple(place * 48000 - start for place in places)
+    before = own.start if blind else source.first_picture
+    after = began if blind else first_picture(out)
+    same = np.array_equal(heard, own.heard)
+    late = own.late if same else lag(source.sounds[0][:, 0], heard[:, 0])
+    moved = (began + Fraction(late, 48000) - after) * 48000
+    moved -= (own.start + Fraction(own.late, 48000) - before) * 48000
+    offsets = tuple(
+        _offset(stem_sound(number, seconds), out, 1 + number, after + Fraction(start, 48000))
+        for number in range(len(TITLES))
+    )
     return Finding(
         made,
         "none" if blind else _picture(source.path, out),
         offsets,
-        moved * 48000,
-        tuple(offset - moved * 48000 for offset in offsets),
+        moved,
+        tuple(offset - moved for offset in offsets),
     )
 
 
-def _place(reference: Sound, path: Path, track: int) -> Fraction:
-    """When the reference's first sample is heard, in seconds on the file's clock."""
+def _offset(wanted: Sound, path: Path, track: int, due: Fraction) -> Fraction:
+    """Samples from where a sound is due (s on the file's clock) to where it is heard.
+
+    Where every sample is the wanted one there is nothing to be searched for.
+    """
     start, heard = sound(path, track)
-    return start + Fraction(lag(reference[:, 0], heard[:, 0]), 48000)
+    first = (due - start) * 48000
+    whole = heard[int(first) : int(first) + len(wanted)] if first >= 0 else heard[:0]
+    if first.denominator == 1 and np.array_equal(whole, wanted):
+        return Fraction(0)
+    return lag(wanted[:, 0], heard[:, 0]) - first
 
 
 def _picture(source: Path, out: Path) -> str:

@@ -28,6 +28,7 @@ from tests.media.remuxing import (
     Case,
     clip,
     make,
+    own_place,
     pairwise,
     sample,
     stems,
@@ -66,7 +67,7 @@ def test_nothing_moves(studio: Studio, tmp_path: Path, case: Case) -> None:
     assert set(found.stems) == {0}
     coarse = case.container == "mkv"
     # Where the picture lies between two samples, or the source counts whole milliseconds.
-    between = (source.place() * 48000).denominator != 1 if found.picture != "none" else False
+    between = (own_place(source) * 48000).denominator != 1 if found.picture != "none" else False
     room = MILLISECOND if coarse else 1 if between else 0
     assert abs(found.original) <= room
     assert max(map(abs, found.between)) <= room
@@ -136,8 +137,8 @@ def test_what_cannot_be_appended_is_remuxed(
         raise NotAppendable("Not today.")
 
     case = Case(kind, "mov", "29.97")
-    assert make(studio, case, tmp_path)[2].made.way == "appended"
-    (tmp_path / "out.mov").unlink()
+    media = probe(clip(studio, case).path)
+    assert add(media, stems(studio), tmp_path / "appended.mov").way == "appended"
     monkeypatch.setattr(stemmux.append, "append", never)
     _, out, found = make(studio, case, tmp_path)
     assert found.made.way == "remuxed"
@@ -151,7 +152,8 @@ def test_pictures_out_of_matroska_lie_on_their_grid_again(
     studio: Studio, tmp_path: Path, container: Container, rate: str
 ) -> None:
     """There they were rounded to whole milliseconds."""
-    _, out, _ = make(studio, Case("mkv", container, rate), tmp_path)
+    out = tmp_path / f"out.{container}"
+    add(probe(clip(studio, Case("mkv", container, rate)).path), stems(studio)[:1], out)
     steps = [number / ALL_RATES[rate] for number in range(len(pictures(out)))]
     assert [time for time, _ in pictures(out)] == steps
 
