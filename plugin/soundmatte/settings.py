@@ -86,6 +86,17 @@ class Cloud(_Section):
     paid_retries: int = Field(default=0, ge=0, le=5)
 
 
+class Cache(_Section):
+    """What engines made and is kept. `limit_gb`: of all of it together."""
+
+    limit_gb: float = Field(default=20.0, ge=0)
+
+    @property
+    def limit(self) -> int:
+        """The same in bytes."""
+        return round(self.limit_gb * 1e9)
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -93,6 +104,7 @@ class Settings(_Section):
     cloud: Cloud = Cloud()
     output: Output = Output()
     offline: Offline = Offline()
+    cache: Cache = Cache()
 
 
 @dataclass(frozen=True)
@@ -178,5 +190,6 @@ def _names() -> list[tuple[str, str]]:
         "cloud": Cloud,
         "output": Output,
         "offline": Offline,
+        "cache": Cache,
     }
     return [(name, field) for name, part in sections.items() for field in part.model_fields]

@@ -14,8 +14,10 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -189,7 +191,7 @@ def run_program(
     """Run any program that reports like `ffmpeg -progress pipe:1`; see `run`."""
     _log.debug("running %s", shlex.join(argv))
     process = subprocess.Popen(
-        list(argv),
+        [*_mortal(), *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -221,6 +223,17 @@ def run_program(
     if process.returncode != 0:
         raise failure(list(said), process.returncode)
     return "\n".join(said)
+
+
+@functools.cache
+def _mortal() -> tuple[str, ...]:
+    """Words before a command line that let the program end when this process is killed.
+
+    Linux has a way for that, and util-linux a program for it. Elsewhere a program that is left
+    behind by a kill ends with its own work.
+    """
+    program = shutil.which("setpriv") if sys.platform == "linux" else None
+    return (program, "--pdeathsig", "KILL", "--") if program else ()
 
 
 class _Position:

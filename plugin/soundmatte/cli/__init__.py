@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 #: Each command's own sentence; its module, `soundmatte.cli.NAME`, has the rest.
 COMMANDS = {
     "separate": "Separate a clip's sound into target and residual.",
+    "batch": "Separate many clips: files, patterns, folders, a manifest.",
+    "watch": "Separate every clip that appears in a folder.",
     "preview": "Show a matte over the picture.",
     "estimate": "Name the price of separating a clip in the cloud.",
     "demo": "Make a small clip, separate it offline, show what came of it.",
-    "jobs": "Jobs of the cloud engine: what was sent, what is undecided.",
+    "jobs": "Every separation: its state, its cost; resume, cancel, retry, forget.",
+    "bridge": "Serve an editor over standard input and output.",
+    "cache": "What is kept, so that the same work is free the second time.",
     "key": "Keep, try or remove the API key.",
     "api": "The bare API: upload, submit, status, result, cancel.",
     "models": "The offline engine's models.",
@@ -51,7 +55,8 @@ def built(wanted: Any) -> typer.Typer:
         help="Point at something on screen; get its sound on one track and the rest on another.",
         epilog="Try `soundmatte demo` first. Exit status: 0 done, 1 failed, 2 wrong usage, "
         "3 the stems look empty or wrong and were not delivered, "
-        "4 refused by the engine before any work, 130 cancelled.",
+        "4 refused by the engine before any work, 5 some clips of a batch failed, "
+        "130 cancelled.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

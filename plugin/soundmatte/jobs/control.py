@@ -160,6 +160,6 @@ def forget(name: str) -> Job:
     for entry in requests.of(job.id):
         shutil.rmtree(requests.kept(entry), ignore_errors=True)
         if entry.state in ("uncertain", "fetched"):
-            requests.given_up(entry)
+            requests.give_up(entry.id)
     journal.forget(job.id)
     return job

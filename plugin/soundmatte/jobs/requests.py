@@ -144,10 +144,11 @@ class Requests:
         with self.base.writing() as rows:
             return _entry(_change(rows, entry.id, "abandoned"))
 
-    def given_up(self, entry: Entry) -> Entry:
-        """What is kept of it is gone, and nobody will ask for it again."""
+    def give_up(self, name: str) -> None:
+        """What is kept of a request is removed, and the same work would be paid for anew."""
         with self.base.writing() as rows:
-            return _entry(_change(rows, entry.id, "abandoned"))
+            if _row(rows, name) is not None:
+                _change(rows, name, "abandoned")
 
     def of(self, job: str) -> list[Entry]:
         """The requests of a job, in order."""

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from soundmatte.documents import Order, Selection, Separation
 from soundmatte.engines.engine import Engine
 from soundmatte.jobs import checkpoint, folders
+from soundmatte.jobs.cache import Cache
 from soundmatte.jobs.journal import Job, JobState, Journal, key_of
 from soundmatte.jobs.plan import exists
 from soundmatte.jobs.plan import plan as planned
 from soundmatte.jobs.steps import STEPS
 from soundmatte.jobs.work import Work
 from soundmatte.separation.errors import SubmitUncertain
+from soundmatte.settings import load
 from stemmux.errors import Cancelled
 from stemmux.files import flush, flush_folder, scratch_in
 
@@ -100,7 +102,8 @@ def separate(
     job = journal.begin(key, work.order, work.answer.usd)
     teller = _Teller(listener)
     with _put_down(journal, job), folders.working_in(output, job.id) as folder:
-        work = work.having(folder=folder, job=job.id, say=teller.say, lanes=lanes)
+        cache = Cache(journal)
+        work = work.having(folder=folder, job=job.id, say=teller.say, lanes=lanes, cache=cache)
         work, done = checkpoint.restore(work, key)
         runner = _Runner(journal, job, listener, teller)
         with scratch_in(folder):
@@ -108,6 +111,7 @@ def separate(
         assert work.separation is not None
         _deliver(work)
         journal.done(job.id, work.separation)
+    cache.prune(load().settings.cache.limit)
     return work.separation
 
 

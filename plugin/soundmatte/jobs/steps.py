@@ -34,6 +34,10 @@ _DEFAULTS: dict[DefaultChoice, Default] = {"auto": None, "clip": "clip", "target
 
 def separate(work: Work, progress: Progress) -> Work:
     """Let the engine estimate one of the stems, or make both."""
+    if work.cache is not None:
+        kept = work.cache.find(work.key, work.unfinished("kept.wav"))
+        if kept is not None:
+            return work.having(made=kept)
     cutting = Cutting(work)
     again = {"selection": work.selection.model_dump(mode="json")}
     material = Material(work.key, work.settled.path, cutting, work.say, again, work.job)
@@ -49,6 +53,8 @@ def separate(work: Work, progress: Progress) -> Work:
                 hint="Look at it with soundmatte preview; --invert-matte turns it round.",
             )
         work = work.noting(*_silence_notes(work, made.silences))
+    elif work.cache is not None:
+        work.cache.put(work.key, made)
     return work.having(made=made)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from soundmatte.documents import Evidence, Order, Placement, Selection, Separation, StemRole
 from soundmatte.engines.engine import Answer, Engine, Estimate, Generated, Question, Sounding
+from soundmatte.jobs.cache import Cache
 from soundmatte.jobs.lanes import Lanes
 from stemmux.conform import Conformed
 from stemmux.grid import Mix, Split
@@ -37,6 +38,7 @@ class Work:
         output: where the finished files go.
         job: its id in the journal.
         lanes: where to wait for a processor beside other jobs; None if there are none.
+        cache: what engines made before; None if it is not to be used.
         delivered: kinds of finished files that this job has put there already.
         accept_doubtful: stems that do not pass the gate are delivered all the same.
         say: tells the person where the work stands.
@@ -52,6 +54,7 @@ class Work:
     accept_doubtful: bool = False
     job: str = ""
     lanes: Lanes | None = None
+    cache: Cache | None = None
     delivered: frozenset[str] = frozenset()
     say: Callable[[str], None] = lambda text: None
     media: Media | None = None
