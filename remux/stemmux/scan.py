@@ -237,14 +237,19 @@ def _tail(container: Any, streams: list[Any]) -> _Tail:
 
 def _last(container: Any, streams: list[Any]) -> _Tail:
     tail = _Tail()
+    # Whole ticks as long as it can be: a file has many packets.
+    bases = {stream.index: stream.time_base for stream in streams}
+    longest = {index: int(_LONGEST_PACKET / base) for index, base in bases.items()}
+    ends: dict[int, int] = {}
     for packet in _packets(container, streams):
-        if packet.pts is None or not packet.size:
+        time = packet.pts
+        if time is None or not packet.size:
             continue
-        length = (packet.duration or 0) * packet.time_base
-        end = packet.pts * packet.time_base + (length if length < _LONGEST_PACKET else 0)
-        index = packet.stream.index
-        tail.ends[index] = max(tail.ends.get(index, end), end)
-        tail.times.setdefault(index, []).append(packet.pts)
+        index, length = packet.stream.index, packet.duration or 0
+        end = time + (length if length <= longest[index] else 0)
+        ends[index] = max(ends.get(index, end), end)
+        tail.times.setdefault(index, []).append(time)
+    tail.ends = {index: end * bases[index] for index, end in ends.items()}
     return tail
 
 

@@ -9,7 +9,9 @@ httpx2. This module must not know what is asked.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -206,12 +208,20 @@ class _Conversation(Generic[T]):
             return None
 
 
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; read once, since reading takes longer than a small request."""
+    return httpx.create_ssl_context()
+
+
 class Blocking:
     """Runs calls on the calling thread; `Together` on a few more."""
 
     def __init__(self, key: Key | None, transport: httpx.BaseTransport | None = None) -> None:
         self._key = key
-        self._client = httpx.Client(transport=transport, follow_redirects=False)
+        self._client = httpx.Client(
+            transport=transport, verify=_certificates(), follow_redirects=False
+        )
 
     def run(self, call: Call[T]) -> T:
         """Run a call to its end."""
@@ -271,7 +281,9 @@ class Asynchronous:
 
     def __init__(self, key: Key | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._key = key
-        self._client = httpx.AsyncClient(transport=transport, follow_redirects=False)
+        self._client = httpx.AsyncClient(
+            transport=transport, verify=_certificates(), follow_redirects=False
+        )
 
     async def run(self, call: Call[T]) -> T:
         """Run a call to its end."""
