@@ -7,6 +7,7 @@ module must not know what becomes of what is not predicted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,37 +28,64 @@ _DOUBT = (2.0, 1.5)
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Spectra of the mix `[channels, …]` and of the two stems; see `stemmux.spectra`."""
+class Moment:
+    """One group's spectra of the mix `[channels, spectra, frequencies]` and of both stems.
+
+    Attributes:
+        variances: of the target and the residual, in each cell.
+    """
 
     mix: NDArray[Any]
     target: NDArray[Any]
     residual: NDArray[Any]
+    variances: tuple[Any, Any]
+
+    def every(self, count: int) -> Moment:
+        """Only every second, third, … spectrum of it."""
+        first, second = self.variances
+        return Moment(
+            self.mix[:, ::count],
+            self.target[::count],
+            self.residual[::count],
+            (first[::count], second[::count]),
+        )
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Products of stems and mix, summed over groups and bands: `[…, groups, bands]`."""
+    """Products of stems and mix, summed over groups and bands: `[…, groups, bands]`.
+
+    Attributes:
+        tt, rr, tr: of the stems.
+        xt, xr: of each channel of the mix with the stems.
+        mm: of what the model heard.
+        unclear: power that the stems' powers do not assign to one of them.
+        loud: power of both.
+    """
 
     tt: Any
     rr: Any
     tr: Any
     xt: Any
     xr: Any
-    mt: Any
-    mr: Any
     mm: Any
+    unclear: Any
+    loud: Any
 
-    def near(self, kernel: Any, whole: Sums | None) -> Sums:
+    @staticmethod
+    def of(frame: Frame, moments: Iterable[Moment], weights: Any) -> Sums:
+        """The products of each moment; `weights`: each channel's share in what the model heard."""
+        import numpy as np
+
+        found = [_sums_of(frame, moment, weights) for moment in moments]
+        return Sums(*(np.stack(parts, axis=-2) for parts in zip(*found, strict=True)))
+
+    def near(self, kernel: Any, whole: Sums) -> Sums:
         """The sums of each moment's neighbourhood, leaning on those of the whole."""
         level = (self.tt + self.rr).sum(axis=-1, keepdims=True) + 1e-20
-        around = kernel @ level
-        lean = around * (WHOLE / (2 * NEAR))
+        lean = kernel @ level * (WHOLE / (2 * NEAR))
         return Sums(
-            **{
-                name: kernel @ own + (lean * getattr(whole, name) if whole else 0)
-                for name, own in vars(self).items()
-            }
+            **{name: kernel @ own + lean * getattr(whole, name) for name, own in vars(self).items()}
         )
 
     def per_level(self) -> Sums:
@@ -68,89 +96,91 @@ class Sums:
         )
 
 
-def sums_of(frame: Frame, cells: Cells, weights: Any) -> Sums:
-    """The products of each moment; `weights` are each channel's share in what the model heard."""
+def _sums_of(frame: Frame, moment: Moment, weights: Any) -> tuple[Any, ...]:
     import numpy as np
 
     summed = frame.summed
-    mono = np.tensordot(weights, cells.mix, 1)
-    with_target, with_residual = np.conj(cells.target), np.conj(cells.residual)
-    return Sums(
-        tt=summed(power_of(cells.target)),
-        rr=summed(power_of(cells.residual)),
-        tr=summed(cells.target * with_residual),
-        xt=summed(cells.mix * with_target),
-        xr=summed(cells.mix * with_residual),
-        mt=summed(mono * with_target),
-        mr=summed(mono * with_residual),
-        mm=summed(power_of(mono)),
+    with_target, with_residual = np.conj(moment.target), np.conj(moment.residual)
+    first, second = moment.variances
+    both = first + second
+    return (
+        summed(power_of(moment.target)),
+        summed(power_of(moment.residual)),
+        summed(moment.target * with_residual),
+        np.stack([summed(channel * with_target) for channel in moment.mix]),
+        np.stack([summed(channel * with_residual) for channel in moment.mix]),
+        summed(power_of(np.tensordot(weights, moment.mix, 1))),
+        summed(first * second / both),
+        summed(both),
     )
 
 
-def predicted(
-    frame: Frame, cells: Cells, variances: tuple[Any, Any], sums: Sums, kernel: Any
-) -> tuple[Any, Any]:
-    """What the target stem predicts of each channel, and what neither stem does.
+class Prediction:
+    """What the stems predict of each channel, moment by moment."""
 
-    Args:
-        variances: of the two sounds, in each cell.
-        sums: of each moment's neighbourhood; see `Sums.near`.
-        kernel: how much each group counts for each other.
-    """
-    import numpy as np
+    def __init__(self, frame: Frame, sums: Sums, weights: Any) -> None:
+        """Find the factors.
 
-    power = sums.tt + sums.rr
-    own, other = sums.tt + _RIDGE * power, sums.rr + _RIDGE * power
-    clear = own * other - np.square(np.abs(sums.tr)) + 1e-20
-    first = (sums.xt * other - sums.xr * np.conj(sums.tr)) / clear
-    second = (sums.xr * own - sums.xt * sums.tr) / clear
-    known = _coherence(sums, own, other, clear)
-    trust = _trust(frame, variances, known, kernel)
-    first, second = first * trust, second * trust
-    sure, sure_rest = _sure(frame, cells, sums, known, (first, second))
-    first, second = (frame.spread(part.astype(np.complex64)) for part in (first, second))
-    part = first * (cells.target * sure)
-    return part, cells.mix - part - second * (cells.residual * sure_rest)
+        Args:
+            sums: of each moment's neighbourhood; see `Sums.near`.
+            weights: each channel's share in what the model heard.
+        """
+        import numpy as np
+
+        power = sums.tt + sums.rr
+        own, other = sums.tt + _RIDGE * power, sums.rr + _RIDGE * power
+        clear = own * other - np.square(np.abs(sums.tr)) + 1e-20
+        first = (sums.xt * other - sums.xr * np.conj(sums.tr)) / clear
+        second = (sums.xr * own - sums.xt * sums.tr) / clear
+        known = _known(sums, first, second, weights)
+        worth = _WORTH * sums.unclear / ((1 - known) * sums.loud + 1e-20)
+        trust = worth**2 / (1 + worth**2)
+        first, second = first * trust, second * trust
+        self._frame = frame
+        self._factors = tuple(part.astype(np.complex64) for part in (first, second))
+        self._levels = [np.float32(np.mean(power_of(part)) + 1e-12) for part in self._factors]
+        # Where the stems are alike, one holds nothing but the other's leak: the quieter one.
+        alike = np.square(np.abs(sums.tr)) / (sums.tt * sums.rr + 1e-20)
+        scale, exponent = _DOUBT
+        doubt = np.minimum(1, (scale * (1 - known)) ** exponent + alike)
+        self._doubt = doubt.astype(np.float32)
+
+    def of(self, number: int, moment: Moment) -> tuple[Any, Any]:
+        """Of that moment: what the target stem predicts of the mix, and what neither stem does."""
+        import numpy as np
+
+        target, residual = self._sure(number, moment)
+        first, second = (self._frame.spread(part[:, number]) for part in self._factors)
+        part, rest = np.empty_like(moment.mix), np.empty_like(moment.mix)
+        for channel, mix in enumerate(moment.mix):
+            np.multiply(target, first[channel], out=part[channel])
+            np.multiply(residual, second[channel], out=rest[channel])
+            rest[channel] += part[channel]
+            np.subtract(mix, rest[channel], out=rest[channel])
+        return part, rest
+
+    def _sure(self, number: int, moment: Moment) -> tuple[Any, Any]:
+        """Each stem without what, in each cell, is the other's leak and not its own sound."""
+        import numpy as np
+
+        doubt = self._frame.spread(self._doubt[number])
+        target, residual = (
+            level * power_of(stem)
+            for level, stem in zip(self._levels, (moment.target, moment.residual), strict=True)
+        )
+        little = np.float32(1e-12)
+        return (
+            moment.target * (target / (target + doubt * residual + little)),
+            moment.residual * (residual / (residual + doubt * target + little)),
+        )
 
 
-def _coherence(sums: Sums, own: Any, other: Any, clear: Any) -> Any:
+def _known(sums: Sums, first: Any, second: Any, weights: Any) -> Any:
     """Share of what the model heard that its stems predict, 0 to 1."""
     import numpy as np
 
-    first = (sums.mt * other - sums.mr * np.conj(sums.tr)) / clear
-    second = (sums.mr * own - sums.mt * sums.tr) / clear
-    share = (first * np.conj(sums.mt) + second * np.conj(sums.mr)).real
-    return np.clip(share / (sums.mm + 1e-20), 0, 1)
+    def heard(channels: Any) -> Any:
+        return np.tensordot(weights, channels, 1)
 
-
-def _trust(frame: Frame, variances: tuple[Any, Any], known: Any, kernel: Any) -> Any:
-    """How far a prediction is used, 0 to 1: what it could clear up against what it gets wrong."""
-    target, residual = variances
-    both = target + residual
-    unclear = kernel @ frame.summed(target * residual / both)
-    wrong = (1 - known) * (kernel @ frame.summed(both))
-    worth = _WORTH * unclear / (wrong + 1e-20)
-    return worth**2 / (1 + worth**2)
-
-
-def _sure(
-    frame: Frame, cells: Cells, sums: Sums, known: Any, factors: tuple[Any, Any]
-) -> tuple[Any, Any]:
-    """Share of each stem in each cell that is its own sound, and not the other's leak."""
-    import numpy as np
-
-    # Where the stems are alike, one of them holds nothing but the other's leak: the quieter one.
-    alike = np.square(np.abs(sums.tr)) / (sums.tt * sums.rr + 1e-20)
-    scale, exponent = _DOUBT
-    doubt = np.minimum(1, (scale * (1 - known)) ** exponent + alike)
-    doubt = frame.spread(doubt.astype(np.float32))
-    levels = [np.float32(np.mean(np.square(np.abs(part))) + 1e-12) for part in factors]
-    target, residual = (
-        level * power_of(stem)
-        for level, stem in zip(levels, (cells.target, cells.residual), strict=True)
-    )
-    little = np.float32(1e-12)
-    return (
-        target / (target + doubt * residual + little),
-        residual / (residual + doubt * target + little),
-    )
+    share = heard(first) * np.conj(heard(sums.xt)) + heard(second) * np.conj(heard(sums.xr))
+    return np.clip(share.real / (sums.mm + 1e-20), 0, 1)

@@ -8,9 +8,14 @@ know what the sound is, nor how the variances were found.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
-from stemmux.spectra import GROUP, Frame, power_of
+from stemmux.spectra import Frame, power_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Up to so many channels, a moment may turn the covariances; of more, it only weighs them anew.
 _MOST_TURNED = 2
@@ -19,9 +24,11 @@ _PLAIN = 1e-2
 
 #: Variances of the two sources in each cell.
 Variances = tuple[Any, Any]
+#: One group: the variances, and the sound `[channels, spectra, frequencies]`.
+Part = tuple[Variances, Any]
 
 
-def start(frame: Frame, variances: Variances, sound: Any) -> Any:
+def start(frame: Frame, parts: Sequence[Part]) -> Any:
     """Covariances before anything is learned: of what a mask by the variances alone takes out.
 
     Returns:
@@ -29,168 +36,160 @@ def start(frame: Frame, variances: Variances, sound: Any) -> Any:
     """
     import numpy as np
 
-    expected = sum(frame.summed(variance).sum(axis=0) for variance in variances)
-    found = frame.summed(power_of(sound).sum(axis=0)).sum(axis=0)
+    expected: Any = 0
+    found: Any = 0
+    sums: Any = 0
+    for variances, sound in parts:
+        both = variances[0] + variances[1]
+        expected = expected + frame.summed(both)
+        found = found + frame.summed(power_of(sound)).sum(axis=0)
+        pairs, nothing = _pairs(sound), np.zeros((len(sound), 1, 1), np.float32)
+        masks = (np.broadcast_to(variance / both, sound.shape) for variance in variances)
+        sums = sums + np.stack(
+            [
+                _expected(frame, pairs, mask, variance, nothing)
+                for mask, variance in zip(masks, variances, strict=True)
+            ]
+        )
     # At the power of the sound, so that the variances alone say which source is how strong.
-    level = np.clip(found / (expected + 1e-20), 1e-4, 1)[None, :, None, None]
-    both = variances[0] + variances[1]
-    pairs, nothing = _pairs(sound), np.zeros((len(sound), 1, 1, 1), np.float32)
-    out = []
-    for variance in variances:
-        mask = np.broadcast_to(variance / both, sound.shape)
-        sums = _expected(frame, pairs, mask, variance, nothing).sum(axis=0, keepdims=True)
-        trace = np.trace(sums, axis1=-2, axis2=-1).real[..., None, None]
-        plain = np.eye(len(sound)) / len(sound)
-        out.append(level * (sums / (trace + 1e-20) + _PLAIN * plain) / (1 + _PLAIN))
-    return np.stack(out)
+    level = np.clip(found / (expected + 1e-20), 1e-4, 1)[:, None, None]
+    trace = np.trace(sums, axis1=-2, axis2=-1).real[..., None, None]
+    channels = sums.shape[-1]
+    plain = _PLAIN * np.eye(channels) / channels
+    return (level * (sums / (trace + 1e-20) + plain) / (1 + _PLAIN))[:, None]
 
 
-def shared(
-    frame: Frame, variances: Variances, sound: Any, spread: Any, kernel: Any, whole: float
-) -> Any:
-    """The first source's part of the sound, with the covariances of each moment.
+def learned(frame: Frame, parts: Sequence[Part], spread: Any) -> Any:
+    """Covariances of the whole, by one more step of expectation-maximisation."""
+    turns = Turns(frame, spread)
+    count = frame.widths * sum(len(variances[0]) for variances, _ in parts)
+    total = sum(turns.expected(0, part) for part in parts)
+    return turns.turned_back(total[:, None] / count[:, None, None])
 
-    They are found by one step from those of the whole, on which they lean.
+
+def near(frame: Frame, parts: Sequence[Part], spread: Any, kernel: Any, whole: float) -> Turns:
+    """How to divide each moment: covariances found by one step from those of the whole.
 
     Args:
         kernel: how much each group counts for each other.
-        whole: how many spectra the whole counts as.
-    """
-    if len(sound) <= _MOST_TURNED:
-        spread = _learned_near(frame, variances, sound, spread, kernel, whole)
-        turned, gains, back = _divided(frame, variances, sound, spread)
-    else:
-        there, shares, back = _diagonal(spread)
-        turned = _turned(frame, there, sound)
-        shares = _weighed_near(frame, variances, turned, shares, kernel, whole)
-        gains = _gains(frame, variances, shares)
-    turned *= gains
-    return _turned(frame, back, turned)
-
-
-def learned(frame: Frame, variances: Variances, sound: Any, spread: Any) -> Any:
-    """Covariances of the whole, by one more step of expectation-maximisation."""
-    sums, turn = _step(frame, variances, sound, spread)
-    count = len(sums[0]) * frame.widths * (GROUP // 2)
-    return _back(
-        turn, [part.sum(axis=0, keepdims=True) / count[None, :, None, None] for part in sums]
-    )
-
-
-def _learned_near(
-    frame: Frame, variances: Variances, sound: Any, spread: Any, kernel: Any, whole: float
-) -> Any:
-    import numpy as np
-
-    sums, turn = _step(frame, variances, sound, spread)
-    lean = frame.widths * whole / 2
-    count = kernel.sum(axis=1)[:, None] * frame.widths * (GROUP // 2) + lean
-    near = _back(turn, [np.tensordot(kernel, part, 1) for part in sums])
-    return (near + spread * lean[:, None, None]) / count[..., None, None]
-
-
-def _weighed_near(
-    frame: Frame, variances: Variances, turned: Any, shares: Any, kernel: Any, whole: float
-) -> Any:
-    """The first source's share in each turned channel, by moment; the directions stay."""
-    import numpy as np
-
-    target, residual = (variance[:, ::2] for variance in variances)
-    gains = _gains(frame, (target, residual), shares)
-    lean = (frame.widths * whole / 2)[:, None]
-    out = np.empty((len(kernel), *shares.shape[1:]))
-    for channel, gain in enumerate(gains):
-        power, unknown = power_of(turned[channel, :, ::2]), gain * residual
-        own = frame.summed((np.square(gain) * power + unknown) / target)
-        other = frame.summed((np.square(1 - gain) * power + unknown) / residual)
-        own = kernel @ own + shares[..., channel] * lean[:, 0]
-        out[..., channel] = own / (kernel @ other + lean[:, 0])
-    return out
-
-
-def _step(frame: Frame, variances: Variances, sound: Any, spread: Any) -> tuple[list[Any], Any]:
-    """Summed covariances of both sources, in turned channels, and the way back.
-
-    Every second spectrum will do: they overlap by half.
-    """
-    target, residual = (variance[:, ::2] for variance in variances)
-    turned, gains, back = _divided(frame, (target, residual), sound[:, :, ::2], spread)
-    pairs = _pairs(turned)
-    # What is not known is the same for both: the product of their variances over the sum.
-    unknown = gains * residual
-    return (
-        [
-            _expected(frame, pairs, gains, target, unknown),
-            _expected(frame, pairs, 1 - gains, residual, unknown),
-        ],
-        back,
-    )
-
-
-def _back(turn: Any, parts: list[Any]) -> Any:
-    import numpy as np
-
-    other = np.conj(np.swapaxes(turn, -1, -2))
-    return np.stack([turn @ part @ other for part in parts])
-
-
-def _divided(frame: Frame, variances: Variances, sound: Any, spread: Any) -> tuple[Any, Any, Any]:
-    """The sound in turned channels, the first source's gain in each cell, and the way back."""
-    there, shares, back = _diagonal(spread)
-    return _turned(frame, there, sound), _gains(frame, variances, shares), back
-
-
-def _gains(frame: Frame, variances: Variances, shares: Any) -> Any:
-    import numpy as np
-
-    target, residual = variances
-    gains = np.empty((shares.shape[-1], *target.shape), np.float32)
-    for channel, gain in enumerate(gains):
-        np.multiply(frame.spread(shares[..., channel].astype(np.float32)), target, out=gain)
-        gain /= gain + residual
-    return gains
-
-
-def _diagonal(spread: Any) -> tuple[Any, Any, Any]:
-    """Turns that make both covariances diagonal: there, the target's share, and back.
-
-    With W Cr Wᴴ = 1 and W Ct Wᴴ = D, each turned channel has a gain of its own.
+        whole: how many spectra the whole counts as; each moment leans on it.
     """
     import numpy as np
 
-    first, second = spread
-    channels = first.shape[-1]
-    level = np.trace(first + second, axis1=-2, axis2=-1).real[..., None, None]
-    little = np.eye(channels) * (1e-4 * level / channels + 1e-12)
-    lower = np.linalg.cholesky(second + little)
-    inverse = np.linalg.inv(lower)
-    shares, turn = np.linalg.eigh(
-        inverse @ (first + little) @ np.conj(np.swapaxes(inverse, -1, -2))
-    )
-    there = np.conj(np.swapaxes(turn, -1, -2)) @ inverse
-    return there, np.maximum(shares, 0), lower @ turn
+    turns = Turns(frame, spread)
+    lean = (frame.widths * whole)[:, None]
+    count = kernel.sum(axis=1)[:, None, None] * (frame.widths * len(parts[0][0][0]))[:, None] + lean
+    if spread.shape[-1] > _MOST_TURNED:
+        powers = np.stack([turns.powers(part) for part in parts], axis=1)
+        own, other = np.tensordot(kernel, powers, (1, 1)).swapaxes(0, 1)
+        return turns.weighed((own + turns.shares * lean) / (other + lean))
+    sums = np.stack([turns.expected(0, part) for part in parts], axis=1)
+    found = np.tensordot(kernel, sums, (1, 1)).swapaxes(0, 1)
+    spread = turns.turned_back(found) + spread * lean[..., None]
+    return Turns(frame, spread / count[..., None])
 
 
-def _turned(frame: Frame, matrices: Any, cells: Any) -> Any:
-    """`matrices` `[groups, bands, channels, channels]` applied to every cell."""
-    import numpy as np
+class Turns:
+    """Turned channels in which both covariances are diagonal, so that each has a gain of its own.
 
-    channels = len(cells)
-    out = np.zeros_like(cells)
-    if channels > _MOST_TURNED:
-        # Band by band, so that the linear algebra works on many cells at once.
-        matrices = matrices.astype(np.complex64)
-        for band, (first, width) in enumerate(zip(frame.edges, frame.widths, strict=True)):
-            part = np.moveaxis(cells[..., first : first + width], 0, 1)
-            flat = part.reshape(len(part), channels, -1)
-            turned = (matrices[:, band] @ flat).reshape(part.shape)
-            out[..., first : first + width] = np.moveaxis(turned, 1, 0)
+    With W Cr Wᴴ = 1 and W Ct Wᴴ = D: `there` is W, `shares` D, `back` the inverse of W;
+    `[groups, bands, …]`, or one group for all.
+    """
+
+    def __init__(self, frame: Frame, spread: Any) -> None:
+        import numpy as np
+
+        first, second = spread
+        channels = first.shape[-1]
+        level = np.trace(first + second, axis1=-2, axis2=-1).real[..., None, None]
+        little = np.eye(channels) * (1e-4 * level / channels + 1e-12)
+        lower = np.linalg.cholesky(second + little)
+        inverse = np.linalg.inv(lower)
+        shares, turn = np.linalg.eigh(
+            inverse @ (first + little) @ np.conj(np.swapaxes(inverse, -1, -2))
+        )
+        self._frame = frame
+        self.shares = np.maximum(shares, 0)
+        self._back = lower @ turn
+        self._matrices = [
+            frame.spread(np.moveaxis(matrices, 1, -1).astype(np.complex64))
+            for matrices in (np.conj(np.swapaxes(turn, -1, -2)) @ inverse, self._back)
+        ]
+
+    def weighed(self, shares: Any) -> Turns:
+        """The same turns, with other shares."""
+        out = copy(self)
+        out.shares = shares
         return out
-    for row in range(channels):
-        for column in range(channels):
-            factor = frame.spread(matrices[..., row, column].astype(np.complex64))
-            out[row] += factor * cells[column]
-    return out
+
+    def first(self, number: int, part: Part) -> Any:
+        """The first source's part of that group's sound."""
+        variances, sound = part
+        turned = self._turned(0, number, sound)
+        turned *= self._gains(number, variances)
+        return self._turned(1, number, turned)
+
+    def turned_back(self, covariances: Any) -> Any:
+        """Covariances of turned channels, as they are in the sound's own."""
+        import numpy as np
+
+        return self._back @ covariances @ np.conj(np.swapaxes(self._back, -1, -2))
+
+    def expected(self, number: int, part: Part) -> Any:
+        """Summed covariances of both sources in turned channels: `[2, bands, …]`."""
+        import numpy as np
+
+        variances, sound = part
+        target, residual = variances
+        pairs, gains = _pairs(self._turned(0, number, sound)), self._gains(number, variances)
+        # What is not known is the same for both: the product of their variances over the sum.
+        unknown = gains * residual
+        return np.stack(
+            [
+                _expected(self._frame, pairs, gains, target, unknown),
+                _expected(self._frame, pairs, 1 - gains, residual, unknown),
+            ]
+        )
+
+    def powers(self, part: Part) -> Any:
+        """Both sources' summed powers in each turned channel: `[2, bands, channels]`."""
+        import numpy as np
+
+        variances, sound = part
+        target, residual = variances
+        turned, gains = self._turned(0, 0, sound), self._gains(0, variances)
+        out = np.empty((2, len(self._frame.edges), len(sound)), np.float32)
+        for channel, (cells, gain) in enumerate(zip(turned, gains, strict=True)):
+            power, unknown = power_of(cells), gain * residual
+            own = (np.square(gain) * power + unknown) / target
+            other = (np.square(1 - gain) * power + unknown) / residual
+            out[0, :, channel] = self._frame.summed(own)
+            out[1, :, channel] = self._frame.summed(other)
+        return out
+
+    def _gains(self, number: int, variances: Variances) -> Any:
+        """The first source's gain in each cell of each turned channel."""
+        import numpy as np
+
+        target, residual = variances
+        shares = self.shares[min(number, len(self.shares) - 1)].T.astype(np.float32)
+        gains = np.empty((len(shares), *target.shape), np.float32)
+        for gain, share in zip(gains, self._frame.spread(shares), strict=True):
+            np.multiply(target, share, out=gain)
+            gain /= gain + residual
+        return gains
+
+    def _turned(self, which: int, number: int, cells: Any) -> Any:
+        import numpy as np
+
+        matrices = self._matrices[which]
+        matrix = matrices[min(number, len(matrices) - 1)]
+        out, product = np.empty_like(cells), np.empty_like(cells[0])
+        for row, factors in zip(out, matrix, strict=True):
+            np.multiply(cells[0], factors[0], out=row)
+            for cell, factor in zip(cells[1:], factors[1:], strict=True):
+                row += np.multiply(cell, factor, out=product)
+        return out
 
 
 def _pairs(turned: Any) -> dict[tuple[int, int], Any]:
@@ -206,8 +205,8 @@ def _pairs(turned: Any) -> dict[tuple[int, int], Any]:
 
 def _expected(
     frame: Frame, pairs: dict[tuple[int, int], Any], share: Any, own: Any, unknown: Any
-) -> Any:
-    """Summed covariances of one sound for a power of 1: `[groups, bands, channels, channels]`.
+) -> NDArray[Any]:
+    """Summed covariances of one sound for a power of 1: `[bands, channels, channels]`.
 
     Args:
         pairs: products of turned channels; see `_pairs`.
@@ -220,15 +219,12 @@ def _expected(
     inverse = 1 / own
     weights = share * np.sqrt(inverse)
     channels = len(share)
-    out: Any = None
+    out = np.empty((len(frame.edges), channels, channels), np.complex64)
     for (row, column), product in pairs.items():
         cells = weights[row] * weights[column] * product
         if row == column:
             cells += unknown[row] * inverse
-        added = frame.summed(cells)
-        if out is None:
-            out = np.zeros((*added.shape, channels, channels), np.complex64)
-        out[..., row, column] = added
+        out[:, row, column] = frame.summed(cells)
         if row != column:
-            out[..., column, row] = np.conj(added)
+            out[:, column, row] = np.conj(out[:, row, column])
     return out

@@ -1,12 +1,15 @@
 """Short-time spectra and their bands: sound into cells of time and frequency, and back.
 
-Square-root Hann windows, half overlapping: what is not changed comes back as it was. This module
-must not know what the cells are used for.
+Square-root Hann windows, each a quarter of its length after the last: what is not changed comes
+back as it was. Cells are worked on by groups, a third of a second each, so that they stay in the
+processor's cache. This module must not know what the cells are used for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +21,8 @@ _SIZE = 4096
 #: Groups of neighbouring frequencies that share statistics; the lowest have one frequency each.
 _BANDS, _SINGLE = 48, 12
 _WIDEST = 8
-#: Spectra that share statistics in time (0.34 s).
-GROUP = 8
+#: Spectra that share statistics in time (0.34 s), and how many of them overlap everywhere.
+GROUP, OVERLAP = 16, 4
 
 
 def power_of(cells: NDArray[Any]) -> Any:
@@ -54,7 +57,7 @@ class Frame:
         wide = np.geomspace(_SINGLE, bins, _BANDS - _SINGLE)
         edges = np.round(np.concatenate([np.arange(_SINGLE), wide, np.arange(0, bins, _WIDEST)]))
         edges = np.unique(edges.astype(np.intp))
-        return Frame(size, size // 2, edges[edges < bins])
+        return Frame(size, size // OVERLAP, edges[edges < bins])
 
     @property
     def bins(self) -> int:
@@ -68,51 +71,70 @@ class Frame:
 
         return np.diff(np.append(self.edges, self.bins))
 
-    @property
-    def band_of(self) -> NDArray[np.intp]:
+    @cached_property
+    def _band_of(self) -> NDArray[np.intp]:
         """The band of each frequency."""
         import numpy as np
 
         return np.repeat(np.arange(len(self.edges)), self.widths)
 
-    @property
-    def window(self) -> NDArray[np.float32]:
+    @cached_property
+    def _window(self) -> NDArray[np.float32]:
         """Laid over the samples before the transform, and again behind it."""
         import numpy as np
 
         return np.asarray(np.sqrt(np.hanning(self.size + 1)[:-1]), np.float32)
 
-    def analyse(self, sound: NDArray[np.float32]) -> NDArray[Any]:
-        """Spectra `[channels, groups, GROUP, frequencies]` of samples `[channels, samples]`.
+    @property
+    def lap(self) -> int:
+        """Samples that a spectrum shares with those before it."""
+        return self.size - self.step
 
-        The samples must make whole groups: `step · (GROUP · groups + 1)` of them.
+    def analyse(self, sound: NDArray[np.float32], group: int, every: int = 1) -> NDArray[Any]:
+        """Spectra `[channels, spectra, frequencies]` of one group of `sound[channels, samples]`.
+
+        Args:
+            group: counted from the first sample, where the first spectrum begins.
+            every: take only every second, third, … spectrum of the group.
         """
         import numpy as np
 
-        cells = np.lib.stride_tricks.sliding_window_view(sound, self.size, axis=1)
-        spectra = np.fft.rfft(cells[:, :: self.step] * self.window, axis=2)
-        return spectra.reshape(len(sound), -1, GROUP, self.bins)
+        length = GROUP * self.step
+        part = sound[:, group * length : (group + 1) * length + self.lap]
+        cells = np.lib.stride_tricks.sliding_window_view(part, self.size, axis=1)
+        windowed = cells[:, :: self.step * every] * (self._window * np.float32(self.size))
+        # Divided by the size in the transform: numpy's way without is several times slower.
+        return np.fft.rfft(windowed, axis=2, norm="forward")
 
-    def synthesise(self, spectra: NDArray[Any]) -> NDArray[np.float32]:
-        """Samples of spectra added up where they overlap; half a spectrum at either end is part."""
+    def synthesise(self, groups: Iterable[NDArray[Any]], count: int) -> NDArray[np.float32]:
+        """Samples of so many groups of spectra, added up where they overlap.
+
+        At either end, `lap` samples are only part of what they will be.
+        """
         import numpy as np
 
-        channels = len(spectra)
-        parts = np.fft.irfft(spectra.reshape(channels, -1, self.bins), self.size, axis=2)
-        parts *= self.window
-        sound = np.zeros((channels, parts.shape[1] + 1, self.step), np.float32)
-        sound[:, :-1] += parts[:, :, : self.step]
-        sound[:, 1:] += parts[:, :, self.step :]
-        return sound.reshape(channels, -1)
+        window = self._window * np.float32(2 / OVERLAP)
+        sound: Any = None
+        for number, spectra in enumerate(groups):
+            parts = np.fft.irfft(spectra, self.size, axis=2)
+            parts *= window
+            if sound is None:
+                steps = count * GROUP + OVERLAP - 1
+                sound = np.zeros((len(spectra), steps, self.step), np.float32)
+            first = number * GROUP
+            for place in range(OVERLAP):
+                piece = parts[:, :, place * self.step : (place + 1) * self.step]
+                sound[:, first + place : first + place + GROUP] += piece
+        return np.asarray(sound.reshape(len(sound), -1))
 
     def summed(self, cells: NDArray[Any]) -> NDArray[Any]:
-        """Sums over each group and band of cells `[…, groups, GROUP, frequencies]`."""
+        """Sums over the spectra and each band of cells `[…, spectra, frequencies]`."""
         import numpy as np
 
         return np.add.reduceat(cells.sum(axis=-2), self.edges, axis=-1)
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values `[…, groups, bands]` for every frequency, to be multiplied with cells."""
+        """Values `[…, bands]` for every frequency."""
         import numpy as np
 
-        return np.take(values, self.band_of, axis=-1)[..., None, :]
+        return np.take(values, self._band_of, axis=-1)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stemmux.shift import ReadMono
-from stemmux.spectra import GROUP, Frame
+from stemmux.spectra import GROUP, OVERLAP, Frame
 from stemmux.steering import Scene, survey, target_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ReadMix = Callable[[int, int], "NDArray[np.float32]"]
 
 #: Groups of spectra in a stretch that is worked on at a time (for two channels and two stems), and
 #: how many of its neighbours' are looked at beside them.
-_GROUPS, _BESIDE = 24, 2
+_GROUPS, _BESIDE = 20, 2
 #: The sample of the whole: pieces of so many groups (2 s), and how many at most.
 _PIECE, _PIECES = 6, 8
 #: The loudest places of the target are sought at so many places at most, this long (samples).
@@ -64,21 +64,21 @@ class Steering:
         """The mix, and the target as it is in there: `[frames, channels]`, block by block."""
         import numpy as np
 
-        step, frames = self.frame.step, self.sounds.frames
-        tail = np.zeros((len(self.sounds.weights), step), np.float32)
-        done = -step
+        lap, frames = self.frame.lap, self.sounds.frames
+        tail = np.zeros((len(self.sounds.weights), lap), np.float32)
+        done = -lap
         for sound in _side_by_side(self.frame, self.sounds, self.scene):
-            sound[:, :step] += tail
-            tail = sound[:, -step:]
-            ready = sound[:, max(0, -done) : min(frames - done, sound.shape[1] - step)]
+            sound[:, :lap] += tail
+            tail = sound[:, -lap:]
+            ready = sound[:, max(0, -done) : min(frames - done, sound.shape[1] - lap)]
             if ready.shape[1]:
                 begin = max(0, done)
                 yield self.sounds.mix(begin, ready.shape[1]), np.ascontiguousarray(ready.T)
-            done += sound.shape[1] - step
+            done += sound.shape[1] - lap
 
 
 def _side_by_side(frame: Frame, sounds: Sounds, scene: Scene) -> Iterator[NDArray[np.float32]]:
-    """Each stretch's sound in turn; the last `step` samples belong to the next one too."""
+    """Each stretch's sound in turn; the last `lap` samples belong to the next one too."""
     count = _groups_of(frame, sounds.frames)
     length = max(2, _GROUPS * 4 // (len(sounds.weights) + 2))
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
@@ -102,20 +102,20 @@ def _side_by_side(frame: Frame, sounds: Sounds, scene: Scene) -> Iterator[NDArra
 def _stretch(
     frame: Frame, scene: Scene, block: NDArray[np.float32], inside: slice
 ) -> NDArray[np.float32]:
-    return frame.synthesise(target_of(scene, block)[:, inside])
+    return frame.synthesise(target_of(scene, block, inside), inside.stop - inside.start)
 
 
 def _groups_of(frame: Frame, frames: int) -> int:
-    """Groups of spectra that cover so many samples; the first begins one step before them."""
-    return -(-(-(-frames // frame.step) + 1) // GROUP)
+    """Groups of spectra that cover so many samples; the first begins a `lap` before them."""
+    return -(-(-(-frames // frame.step) + OVERLAP - 1) // GROUP)
 
 
 def _block(frame: Frame, sounds: Sounds, first: int, last: int) -> NDArray[np.float32]:
     """The samples of groups `first` to `last`: the mix's channels, then the stems."""
     import numpy as np
 
-    start = (first * GROUP - 1) * frame.step
-    count = ((last - first) * GROUP + 1) * frame.step
+    start = first * GROUP * frame.step - frame.lap
+    count = (last - first) * GROUP * frame.step + frame.lap
     skip = max(0, -start)
     real = max(0, min(count - skip, sounds.frames - start - skip))
     block = np.zeros((len(sounds.weights) + 2, count), np.float32)

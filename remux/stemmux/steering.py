@@ -8,18 +8,19 @@ between the channels (a multichannel Wiener filter, Duong et al. 2010, whose cov
 expectation-maximisation). What leaks from one stem into the other is found by their correlation
 over time, and taken back.
 
-All arrays are cells: `[channels, groups, GROUP, frequencies]`. This module must not know files.
+Cells are worked on group by group, `[channels, spectra, frequencies]`; only their sums over bands
+are put together. This module must not know files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stemmux.prediction import NEAR, WHOLE, Cells, Sums, predicted, sums_of
-from stemmux.sharing import learned, shared, start
-from stemmux.spectra import GROUP, Frame, power_of
+from stemmux.prediction import NEAR, WHOLE, Moment, Prediction, Sums
+from stemmux.sharing import learned, near, start
+from stemmux.spectra import GROUP, OVERLAP, Frame, power_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,8 @@ _FLOOR = 1e-6
 #: Each stem holds a little of the other sound, so the ratio of their powers is steeper than it
 #: looks: by so much more than 1 as an exponent, divided by the channels, which say the rest.
 _STEEPER = 0.5
+#: Sums are made of spectra that overlap by half; expectation-maximisation, of some that do not.
+_SUMMED, _APART = OVERLAP // 2, OVERLAP
 #: Steps of expectation-maximisation for the whole.
 _STEPS = 3
 #: The stems' levels against one another are believed up to this factor beside the mix's (power).
@@ -69,52 +72,79 @@ def survey(frame: Frame, blocks: Sequence[NDArray[np.float32]], weights: Any) ->
 
     Args:
         blocks: stretches of sound, `[channels + 2, samples]`: the mix, the target stem and the
-            residual stem. Their lengths make whole groups; see `Frame.analyse`.
+            residual stem. Each holds whole groups, and the `lap` samples behind them.
         weights: each channel's share in the mono that the model heard.
     """
     import dataclasses
 
-    import numpy as np
-
     scene = Scene(frame, weights, _scales(blocks))
-    spectra = [frame.analyse(_prepared(scene, block)) for block in blocks]
-    cells = _cells(np.concatenate(spectra, axis=1))
-    scene = dataclasses.replace(scene, leak=_leak(scene, cells))
-    cells = Cells(cells.mix, *_unmixed(scene.leak, cells.target, cells.residual))
-    powers, floor = _powers(cells)
+    spectra = [
+        frame.analyse(sound, group, _SUMMED)
+        for sound in (_prepared(scene, block) for block in blocks)
+        for group in range(_groups_in(frame, sound))
+    ]
+    scene = dataclasses.replace(scene, leak=_leak(scene, spectra))
+    for cells in spectra:
+        cells[-2], cells[-1] = _unmixed(scene.leak, cells[-2], cells[-1])
+    powers, floor = _powers(spectra)
     powers = _as_they_came(powers, scene.scales)
-    explained, beyond = _accounted(frame, cells, powers)
+    explained, beyond = _accounted(frame, spectra, powers)
     scene = dataclasses.replace(
         scene, powers=powers, floor=floor, explained=explained, beyond=beyond
     )
-    sums = sums_of(frame, cells, weights)
-    scene = dataclasses.replace(scene, whole=sums.per_level())
-    variances = _variances(scene, cells)
-    kernel = _kernel(scene, cells)
-    _, rest = predicted(frame, cells, variances, sums.near(kernel, scene.whole), kernel)
-    spread = start(frame, variances, rest)
+    moments = [_moment(scene, cells) for cells in spectra]
+    sums, kernel = Sums.of(frame, moments, weights), _kernel(scene, len(moments))
+    whole = sums.per_level()
+    prediction = Prediction(frame, sums.near(kernel, whole), weights)
+    parts = list(_rests(prediction, moments, _APART // _SUMMED))
+    spread = start(frame, parts)
     for _ in range(_STEPS):
-        spread = learned(frame, variances, rest, spread)
-    return dataclasses.replace(scene, spread=spread)
+        spread = learned(frame, parts, spread)
+    return dataclasses.replace(scene, whole=whole, spread=spread)
 
 
-def target_of(scene: Scene, block: NDArray[np.float32]) -> Any:
-    """The target's cells in each channel of the mix, for a stretch as in `survey`."""
+def target_of(scene: Scene, block: NDArray[np.float32], inside: slice) -> Iterator[Any]:
+    """The target's cells in each channel of the mix, group by group.
+
+    Args:
+        block: a stretch as in `survey`.
+        inside: the groups of it that are wanted; those around them are only looked at.
+    """
     import numpy as np
 
-    cells = _cells(scene.frame.analyse(_prepared(scene, block)))
-    frame, kernel = scene.frame, _kernel(scene, cells)
-    variances = _variances(scene, cells)
-    sums = sums_of(frame, cells, scene.weights).near(kernel, scene.whole)
-    out, rest = predicted(frame, cells, variances, sums, kernel)
-    whole = WHOLE / _step_seconds(scene)
-    out += shared(frame, variances, rest, scene.spread, kernel, whole)
-    out *= np.float32(1 / scene.scales[0])
-    return out
+    frame, sound = scene.frame, _prepared(scene, block)
+    count = _groups_in(frame, sound)
+    wanted = range(count)[inside]
+    every = [1 if group in wanted else _SUMMED for group in range(count)]
+    moments = [
+        _moment(scene, frame.analyse(sound, group, step)) for group, step in enumerate(every)
+    ]
+    thin = [moment.every(_SUMMED // step) for moment, step in zip(moments, every, strict=True)]
+    kernel = _kernel(scene, count)
+    assert scene.whole is not None
+    sums = Sums.of(frame, thin, scene.weights).near(kernel, scene.whole)
+    prediction = Prediction(frame, sums, scene.weights)
+    parts = list(_rests(prediction, thin, _APART // _SUMMED))
+    whole = WHOLE / (_APART * _step_seconds(scene))
+    turns = near(frame, parts, scene.spread, kernel, whole)
+    back = np.float32(1 / scene.scales[0])
+    for group in wanted:
+        moment = moments[group]
+        out, rest = prediction.of(group, moment)
+        out += turns.first(group, (moment.variances, rest))
+        out *= back
+        yield out
 
 
-def _cells(spectra: NDArray[Any]) -> Cells:
-    return Cells(spectra[:-2], spectra[-2], spectra[-1])
+def _groups_in(frame: Frame, sound: NDArray[np.float32]) -> int:
+    return int(sound.shape[1] - frame.lap) // (GROUP * frame.step)
+
+
+def _rests(prediction: Prediction, moments: Sequence[Moment], every: int) -> Iterator[Any]:
+    """The variances, and what is not predicted, of every so many spectra."""
+    for number, moment in enumerate(moments):
+        few = moment.every(every)
+        yield few.variances, prediction.of(number, few)[1]
 
 
 def _scales(blocks: Sequence[NDArray[np.float32]]) -> tuple[float, float, float]:
@@ -151,7 +181,7 @@ def _unmixed(leak: tuple[float, float], target: Any, residual: Any) -> tuple[Any
     return (target - there * residual) * clean, (residual - back * target) * clean
 
 
-def _leak(scene: Scene, cells: Cells) -> tuple[float, float]:
+def _leak(scene: Scene, spectra: Sequence[NDArray[Any]]) -> tuple[float, float]:
     """Shares of the other sound in each stem, which make the stems correlate.
 
     With stems T = t + a·r and R = r + b·t of independent sounds, <T R*> = a <r r*> + b <t t*>:
@@ -160,8 +190,8 @@ def _leak(scene: Scene, cells: Cells) -> tuple[float, float]:
     import numpy as np
 
     summed = scene.frame.summed
-    tt, rr = summed(power_of(cells.target)), summed(power_of(cells.residual))
-    tr = summed((cells.target * np.conj(cells.residual)).real)
+    tt, rr = (np.stack([summed(power_of(cells[row])) for cells in spectra]) for row in (-2, -1))
+    tr = np.stack([summed((cells[-2] * np.conj(cells[-1])).real) for cells in spectra])
     there = back = 0.0
     for _ in range(4):
         own = tt - 2 * there * tr + there**2 * rr
@@ -174,16 +204,18 @@ def _leak(scene: Scene, cells: Cells) -> tuple[float, float]:
         if clear <= 1e-9 * a * c:
             return 0.0, 0.0
         there, back = there + (y * c - z * b) / clear, back + (a * z - b * y) / clear
-    there, back = max(0.0, float(there)), max(0.0, float(back))
+    # A sound leaks as it is; where one stem is upside down, both leaks are less than nothing.
+    sign = 1.0 if there + back > 0 else -1.0
+    there, back = sign * max(0.0, sign * float(there)), sign * max(0.0, sign * float(back))
     # Stems that hold the same sound cannot be told apart.
-    return (there, back) if there * back < 0.8 and max(there, back) < 2 else (0.0, 0.0)
+    alike = there * back >= 0.8 or max(abs(there), abs(back)) >= 2
+    return (0.0, 0.0) if alike else (there, back)
 
 
-def _kernel(scene: Scene, cells: Cells) -> Any:
+def _kernel(scene: Scene, groups: int) -> Any:
     """How much each group counts for each other: `[groups, groups]`."""
     import numpy as np
 
-    groups = cells.mix.shape[1]
     seconds = GROUP * _step_seconds(scene)
     apart = np.abs(np.arange(groups)[:, None] - np.arange(groups))
     return np.exp(-apart * seconds / NEAR).astype(np.float32)
@@ -194,16 +226,21 @@ def _step_seconds(scene: Scene) -> float:
     return scene.frame.step / 48_000 * (4096 / scene.frame.size)
 
 
-def _powers(cells: Cells) -> tuple[tuple[float, float], Any]:
+def _powers(spectra: Sequence[NDArray[Any]]) -> tuple[tuple[float, float], Any]:
     """Powers of the two sounds for a power of 1 in their stems, fitted to the mix's."""
     import numpy as np
 
-    target, residual = power_of(cells.target), power_of(cells.residual)
-    floor = _FLOOR * (target + residual).mean(axis=(0, 1)) + np.float32(1e-9)
-    heard = power_of(cells.mix).sum(axis=0)
-    weight = 1 / (target + residual + heard + floor)
-    a, b, c = (float((weight * v).sum()) for v in (target**2, target * residual, residual**2))
-    y, z = (float((weight * v * heard).sum()) for v in (target, residual))
+    stems = [(power_of(cells[-2]), power_of(cells[-1])) for cells in spectra]
+    means = [(target + residual).mean(axis=0) for target, residual in stems]
+    floor = _FLOOR * np.mean(means, axis=0, dtype=np.float32) + np.float32(1e-9)
+    sums = np.zeros(5)
+    for cells, (target, residual) in zip(spectra, stems, strict=True):
+        heard = power_of(cells[:-2]).sum(axis=0)
+        weight = 1 / (target + residual + heard + floor)
+        own, other = weight * target, weight * residual
+        products = (own * target, own * residual, other * residual, own * heard, other * heard)
+        sums += [float(product.sum()) for product in products]
+    a, b, c, y, z = map(float, sums)
     clear = a * c - b * b + 1e-12 * a * c + 1e-30
     first, second = (y * c - z * b) / clear, (a * z - b * y) / clear
     if first <= 0 or second <= 0:
@@ -224,14 +261,16 @@ def _as_they_came(
     return powers[0] * change, powers[1] / change
 
 
-def _accounted(frame: Frame, cells: Cells, powers: tuple[float, float]) -> tuple[float, float]:
+def _accounted(
+    frame: Frame, spectra: Sequence[NDArray[Any]], powers: tuple[float, float]
+) -> tuple[float, float]:
     """Shares: of the mix's power that the stems have too, and of the target's that it has not."""
     import numpy as np
 
-    heard = frame.summed(power_of(cells.mix).sum(axis=0))
+    heard = np.stack([frame.summed(power_of(cells[:-2])).sum(axis=0) for cells in spectra])
     target, residual = (
-        power * frame.summed(power_of(stem))
-        for power, stem in zip(powers, (cells.target, cells.residual), strict=True)
+        power * np.stack([frame.summed(power_of(cells[row])) for cells in spectra])
+        for power, row in zip(powers, (-2, -1), strict=True)
     )
     both = target + residual
     # At the same level as a whole: what counts is whether they are loud in the same cells.
@@ -241,13 +280,19 @@ def _accounted(frame: Frame, cells: Cells, powers: tuple[float, float]) -> tuple
     return float(explained), float(beyond)
 
 
-def _variances(scene: Scene, cells: Cells) -> tuple[Any, Any]:
+def _moment(scene: Scene, cells: NDArray[Any]) -> Moment:
+    """One group, `[channels + 2, spectra, frequencies]`, with the variances that its stems say."""
     import numpy as np
 
     low = scene.floor * np.float32(1e-3)
     first, second = map(np.float32, scene.powers)
-    target, residual = first * power_of(cells.target) + low, second * power_of(cells.residual) + low
-    steep = 1 + _STEEPER / len(cells.mix)
-    one, two = target**steep, residual**steep
-    scale = (target + residual) / (one + two)
-    return one * scale, two * scale
+    target, residual = first * power_of(cells[-2]) + low, second * power_of(cells[-1]) + low
+    # (T / R) to a power above 1, at the same sum; the channels have a power of their own.
+    scale = target + residual
+    steeper = np.log(target / residual)
+    steeper *= np.float32(_STEEPER / (len(cells) - 2))
+    target *= np.exp(steeper, out=steeper)
+    scale /= target + residual
+    target *= scale
+    residual *= scale
+    return Moment(cells[:-2], cells[-2], cells[-1], (target, residual))
