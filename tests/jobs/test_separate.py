@@ -197,7 +197,7 @@ def test_the_same_work_gives_the_same_bytes(studio: Studio, tmp_path: Path) -> N
 def test_stages_come_in_order_and_each_reaches_its_end(studio: Studio, tmp_path: Path) -> None:
     listener = Notebook()
     separate(studio.clip("mp4", frames=25).path, tmp_path, listener=listener)
-    steps_in_order = ["extract", "separate", "conform", "gate", "place", "remux", "report"]
+    steps_in_order = ["extract", "separate", "conform", "gate", "place", "remux", "report", "stamp"]
     assert listener.stages == steps_in_order
     assert {name for name, share in listener.shares if share == 1} >= {
         *("extract", "separate", "conform", "remux", "report")

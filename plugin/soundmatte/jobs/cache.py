@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,11 +64,18 @@ class Cache:
         except (OSError, ValueError, KeyError):
             return None
 
-    def put(self, key: str, estimate: Estimate) -> None:
-        """Keep an estimate. Where there is no room, there is nothing kept, and no error."""
+    def put(self, key: str, estimate: Estimate, job: str) -> None:
+        """Keep an estimate. Where there is no room, nothing is kept, and there is no error.
+
+        Args:
+            job: whose name it has meanwhile, to be found again if its process is killed.
+        """
         place = self._place(key)
-        new = place.with_name(f"{secrets.token_hex(8)}{_NEW}")
+        new = place.with_name(f"{job}{_NEW}")
         with suppress(OSError):
+            shutil.rmtree(new, ignore_errors=True)
+            if place.exists():
+                return
             try:
                 new.mkdir(parents=True, mode=0o700)
                 _linked(estimate.path, new / _SOUND)

@@ -78,12 +78,13 @@ def save(work: Work, key: str, steps: int) -> None:
         # Its stems are kept by the engine, which gives them again for nothing, and with them the
         # way to draw one anew.
         return
-    for path in _files(folder):
+    files = [path for path in _files(folder) if path not in work.waste]
+    for path in files:
         flush(path)
     saved = _Saved(
         key=key,
         steps=steps,
-        files={str(path.relative_to(folder)): _mark(path) for path in _files(folder)},
+        files={str(path.relative_to(folder)): _mark(path) for path in files},
         estimate=made if isinstance(made, Estimate) else None,
         pieces=made.pieces if isinstance(made, Generated) else None,
         silences=made.silences if isinstance(made, Generated) else (),

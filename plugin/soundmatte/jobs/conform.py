@@ -36,11 +36,15 @@ def conform(work: Work, progress: Progress) -> Work:
     assert made is not None
     if isinstance(made, Generated):
         work = _fitted(work, made, lambda share: progress(share * _FITTED))
+    elif work.cache is not None:
+        # Only now: until the estimate was put down, it must not be waited for.
+        work.cache.put(work.key, made, work.job)
     stems = _settled(work, lambda share: progress(_FITTED + share * (1 - _FITTED)))
     mix = work.settled
     level = finite(null_db(mix.path, [stems.target, stems.residual]))
     evidence = _measured(work, stems) if work.conformed is None else _gathered(work.conformed)
-    return work.having(split=stems, null_db=level, evidence=evidence)
+    waste = (made.path,) if isinstance(made, Estimate) else ()
+    return work.having(split=stems, null_db=level, evidence=evidence, waste=waste)
 
 
 def gate(work: Work, progress: Progress) -> Work:
@@ -138,9 +142,7 @@ def _settled(work: Work, progress: Progress) -> Split:
     paths = work.unfinished("target.wav"), work.unfinished("residual.wav")
     origins = origination(work, "target"), origination(work, "residual")
     if isinstance(made, Estimate):
-        stems = split(mix, made.path, made.of, *paths, originations=origins, progress=progress)
-        work.unneeded(made.path)
-        return stems
+        return split(mix, made.path, made.of, *paths, originations=origins, progress=progress)
     found = work.conformed
     assert found is not None
     if found.residual is None:

@@ -1,10 +1,11 @@
-"""The last step: what was done and what was measured, in one document and in the stems' headers.
+"""The last steps: what was done and what was measured, in one document and in the stems' headers.
 
 This module must not change a sample, or decide anything.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,23 @@ def report(work: Work, progress: Progress) -> Work:
     )
 
 
+def stamp(work: Work, progress: Progress) -> Work:
+    """Let the stems' own headers say how loud they are.
+
+    A step of its own, since it writes into finished files; doing it twice is the same as once.
+    """
+    from stemmux.loudness import Loudness as Measured
+    from stemmux.origination import stamp_loudness
+
+    assert work.separation is not None
+    for name, found in work.separation.loudness.items():
+        if name != "mix":
+            values = {key: -math.inf if value is None else value for key, value in found}
+            stamp_loudness(work.unfinished(f"{name}.wav"), Measured(**values))
+    progress(1.0)
+    return work
+
+
 def _windows(work: Work) -> tuple[Window, ...]:
     made, found = work.made, work.conformed
     if not isinstance(made, Generated) or found is None:
@@ -106,16 +124,13 @@ def _time(work: Work, sample: int) -> float:
 
 
 def _loudness(work: Work, progress: Progress) -> dict[SoundName, Loudness]:
-    """Of the mix and of both stems; the stems say theirs themselves from here on."""
+    """Of the mix and of both stems."""
     from stemmux.loudness import measure
-    from stemmux.origination import stamp_loudness
 
     found: dict[SoundName, Loudness] = {}
     for number, name in enumerate(_SOUNDS):
         path = work.unfinished(f"{name}.wav")
         measured = measure(path, progress=_part(progress, number, len(_SOUNDS)))
-        if name != "mix":
-            stamp_loudness(path, measured)
         found[name] = Loudness.model_validate(measured.as_values())
     return found
 

@@ -93,7 +93,9 @@ def separate(
     journal = Journal.open()
     key = key_of(work.order, engine.identity)
     left = journal.find(key)
-    if left is not None:
+    if left is not None and left.state == "done":
+        folders.remove(output, left.id)
+    elif left is not None:
         folder = folders.of(output, left.id)
         work = work.having(delivered=checkpoint.delivered(folder, output, work.name))
     # The plan comes first, so that a refusal makes no folder and no row.
@@ -148,6 +150,9 @@ class _Runner:
                 with _lane(work, step.__name__, tell):
                     work = step(work, tell)
             checkpoint.save(work, key, number)
+            for path in work.waste:
+                path.unlink(missing_ok=True)
+            work = work.having(waste=())
             self._journal.reached(self._job.id, step.__name__, state, time.monotonic() - began)
         self._teller.tell(work)
         return work

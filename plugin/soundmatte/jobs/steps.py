@@ -16,7 +16,7 @@ from soundmatte.engines.engine import Generated, Material, Silence
 from soundmatte.jobs.conform import conform, gate
 from soundmatte.jobs.cut import Cutting, extract
 from soundmatte.jobs.plan import plan
-from soundmatte.jobs.report import report
+from soundmatte.jobs.report import report, stamp
 from soundmatte.jobs.work import Work, clock, handles, stem_start, time_reference, title
 from stemmux.errors import ContainerRefused, FfmpegFailed, MediaError, VerificationFailed
 
@@ -53,8 +53,6 @@ def separate(work: Work, progress: Progress) -> Work:
                 hint="Look at it with soundmatte preview; --invert-matte turns it round.",
             )
         work = work.noting(*_silence_notes(work, made.silences))
-    elif work.cache is not None:
-        work.cache.put(work.key, made)
     return work.having(made=made)
 
 
@@ -155,4 +153,5 @@ STEPS: tuple[tuple[Step, JobState], ...] = (
     (place, "conformed"),
     (remux, "conformed"),
     (report, "placed"),
+    (stamp, "placed"),
 )

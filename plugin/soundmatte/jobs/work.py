@@ -39,6 +39,7 @@ class Work:
         job: its id in the journal.
         lanes: where to wait for a processor beside other jobs; None if there are none.
         cache: what engines made before; None if it is not to be used.
+        waste: files of earlier steps that no later one reads; removed once that is put down.
         delivered: kinds of finished files that this job has put there already.
         accept_doubtful: stems that do not pass the gate are delivered all the same.
         say: tells the person where the work stands.
@@ -55,6 +56,7 @@ class Work:
     job: str = ""
     lanes: Lanes | None = None
     cache: Cache | None = None
+    waste: tuple[Path, ...] = ()
     delivered: frozenset[str] = frozenset()
     say: Callable[[str], None] = lambda text: None
     media: Media | None = None
@@ -142,7 +144,7 @@ class Work:
         )
 
     def unneeded(self, *paths: Path | None) -> None:
-        """Remove files that no later step reads, so that the disk holds no more than it must."""
+        """Remove files of this very step, so that the disk holds no more than it must."""
         for path in paths:
             if path is not None:
                 path.unlink(missing_ok=True)
