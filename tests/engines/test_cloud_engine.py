@@ -213,3 +213,13 @@ def test_a_window_is_drawn_again_only_where_that_was_agreed(bench: Bench) -> Non
     # It is here now, and costs nothing more.
     assert bench.separate().again(1, lambda share: None) == other
     assert len(bench.service.jobs()) == 4
+
+
+def test_a_months_limit_is_for_all_windows_at_once(bench: Bench) -> None:
+    """Three windows cost 0.15: nothing is sent for 0.14, and what is paid is not counted twice."""
+    with pytest.raises(CostRefused, match=r"0\.15 USD; 0 of the 0\.14 USD"):
+        bench.separate(monthly=Decimal("0.14"))
+    assert bench.states == []
+    bench.separate(monthly=Decimal("0.15"))
+    bench.separate(monthly=Decimal("0.15"))
+    assert bench.states == ["fetched"] * 3

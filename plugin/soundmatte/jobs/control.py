@@ -150,8 +150,10 @@ def forget(name: str) -> Job:
     """
     journal, requests = Journal.open(), Requests.open()
     job = journal.job(name)
+    if job.running:
+        raise JobNotOpen(f"Job {job.id} is under way.", hint=f"soundmatte jobs cancel {job.id}")
     open_ = [entry for entry in requests.of(job.id) if entry.state in ("submitting", *_THERE)]
-    if job.running or (open_ and job.state not in ("done", "cancelled")):
+    if open_ and job.state not in ("done", "cancelled"):
         raise JobNotOpen(
             f"Job {job.id} is not over: something of it may be at the service.",
             hint=f"End it first: soundmatte jobs cancel {job.id}",
