@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -230,12 +230,13 @@ class JobRow(_Document):
     """A job in the journal.
 
     Attributes:
+        id: of the job.
         state: planned, extracted, uploaded, submitting, submitted, fetched, conformed, placed,
             done, failed, cancelled, or uncertain: sent without an answer, for a person to decide.
         made, changed: seconds since 1970.
         running: a living process works on it.
-        stopped: it was left in the middle, by a crash or a cancel.
-        order: with it `separate` goes on where the job stopped.
+        stopped: its process was killed in the middle.
+        order: with it `separate` goes on where the job stopped, failed or was cancelled.
         usd: the most that it may cost.
         failure: why it ended, where it failed. `hint`: the way out.
         separation: what came of it; null until it is done.
@@ -339,3 +340,4 @@ REQUESTS: Final[dict[str, tuple[type[_Request], type[BaseModel] | None]]] = {
     "cancel": (Cancel, None),
 }
 EVENTS: Final = (Hello, Progress, Log, Done, Error)
+Event = Annotated[Hello | Progress | Log | Done | Error, Field(discriminator="event")]

@@ -1,0 +1,60 @@
+"""The engine's process of these tests: the bridge as it is, and a separator that does as told.
+
+    python engine.py bridge
+
+The prompt says what the separator does: "wait" until it is cancelled, "deaf" to that, "ffmpeg" and
+"silent ffmpeg" in a program that takes ten minutes, "print" to wherever one can print, "break".
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.jobs.bench import Part
+
+from soundmatte import cli
+from soundmatte.engines.engine import Estimate, Material, Progress, Question
+from soundmatte.jobs import engines
+from stemmux.ffmpeg import run
+
+_LONG = ["-re", "-f", "lavfi", "-i", "anullsrc", "-t", "600", "-f", "null", "-"]
+
+
+class Told(Part):
+    """An engine that says it is the offline one."""
+
+    name = "offline"
+
+    def separate(
+        self, question: Question, material: Material, folder: Path, progress: Progress
+    ) -> Estimate:
+        """Do what the prompt says, then take half of everything."""
+        what = question.prompt
+        progress(0.25)
+        while what == "wait":
+            progress(0.25)
+            time.sleep(0.02)
+        if what == "deaf":
+            time.sleep(60)
+        if what.endswith("ffmpeg"):
+            run(_LONG, limit=600, progress=None if "silent" in what else progress)
+        if what == "print":
+            sys.stdout.write('{"event": "done", "id": "1", "result": {}}\n')
+            sys.stdout.flush()
+            os.write(1, b'{"event": "no"\n\xff\n')
+            subprocess.run(["echo", "a child prints"], check=True)
+            assert sys.stdin.read() == ""
+        if what == "break":
+            raise RuntimeError("at https://host/path?signature=secret")
+        return super().separate(question, material, folder, progress)
+
+
+if __name__ == "__main__":
+    engines.offline_engine = Told  # type: ignore[assignment]
+    cli.main()
