@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from soundmatte.engines.cloud.ledger import Intent
-from soundmatte.jobs.claim import Claim
+from soundmatte.jobs.claim import Claim, _by_clock
 from soundmatte.jobs.database import JournalRefused, _check_local
 from soundmatte.jobs.journal import Journal
 from soundmatte.jobs.migrations import MIGRATIONS
@@ -101,6 +102,13 @@ def test_a_number_that_was_given_to_another_process_is_not_the_same() -> None:
     assert Claim.parse(str(mine)) == mine
     assert not Claim(mine.host, mine.process, "1").alive()
     assert Claim("elsewhere|or not", mine.process, "1").alive()
+
+
+def test_elsewhere_than_on_linux_the_start_is_a_time_of_day() -> None:
+    mine = _by_clock(os.getpid())
+    assert abs(float(mine) - time.time()) < 24 * 3600
+    assert mine == _by_clock(os.getpid())
+    assert _by_clock(2**22 + 1) == ""
 
 
 def test_only_the_owner_may_read_it(requests: Requests) -> None:

@@ -18,7 +18,7 @@ CLAIM_FILE = "claim"
 class Claim:
     """A process: its host, number, and when it was started.
 
-    The start is counted in ticks since a boot that is named, which no change of the clock moves.
+    On Linux the start is counted from a boot that is named, which no change of the clock moves.
     """
 
     host: str
@@ -74,7 +74,12 @@ def _runs_on_windows(process: int) -> bool:
 
 
 def _started(process: int) -> str:
-    """When a process was started, from Linux's /proc; empty elsewhere."""
+    """When a process was started; empty if it is gone."""
+    return _by_proc(process) if platform.system() == "Linux" else _by_clock(process)
+
+
+def _by_proc(process: int) -> str:
+    """From Linux's /proc: ticks since a boot that is named."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -82,3 +87,13 @@ def _started(process: int) -> str:
         return ""
     # The name in brackets may hold anything; field 22 is counted from behind it.
     return f"{text.rsplit(')', 1)[1].split()[19]}@{boot}"
+
+
+def _by_clock(process: int) -> str:
+    """From the system's own table of processes, which notes the time of day."""
+    import psutil
+
+    try:
+        return f"{psutil.Process(process).create_time():.2f}"
+    except psutil.Error:
+        return ""
