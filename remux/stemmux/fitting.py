@@ -91,7 +91,6 @@ class Fitting:
         channels = mix.form.channels
         self._weights = np.asarray(mono_gains(channels, mix.form.speakers), np.float32)
         self._energies = np.zeros((4, channels))
-        self._likeness = np.zeros((3, channels))
         with ExitStack() as stack:
             self._mix = stack.enter_context(soundfile.SoundFile(str(mix.path)))
             paths = [piece.target] if piece.residual is None else [piece.target, piece.residual]
@@ -133,16 +132,20 @@ class Fitting:
         """Target and residual as the model made them, at the levels that they have in the mix."""
         import numpy as np
 
-        powers = np.zeros(2)
-        for number, (whole, target) in enumerate(self._steering.blocks()):
+        powers, likeness = np.zeros(2), np.zeros(2)
+        start = 0
+        for whole, target in self._steering.blocks():
             self._weigh(whole, target)
-            del number
-        for start in range(0, self.piece.frames, BLOCK):
-            count = min(BLOCK, self.piece.frames - start)
-            for row, read in enumerate((self._target, self._residual)):
-                powers[row] += float(np.sum(np.square(read(start, count))))
+            for row, (read, sound) in enumerate(
+                ((self._target, target), (self._residual, whole - target))
+            ):
+                stem = read(start, len(whole))
+                powers[row] += float(stem @ stem)
+                likeness[row] += float(stem @ (sound @ self._weights))
+            start += len(whole)
         gains = np.sqrt(self._energies[:2] / np.maximum(powers, 1e-20)[:, None])
-        gains = gains.astype(np.float32)
+        # A stem that is upside down beside the other is turned: the alignment saw them together.
+        gains = (np.where(likeness < 0, -1, 1)[:, None] * gains).astype(np.float32)
         for start in range(0, self.piece.frames, BLOCK):
             count = min(BLOCK, self.piece.frames - start)
             yield [

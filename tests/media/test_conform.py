@@ -182,6 +182,23 @@ def test_clean_is_the_stem_itself_at_the_level_of_the_mix(tmp_path: Path) -> Non
     assert levels == pytest.approx([0, -6.02], abs=0.7)
 
 
+@pytest.mark.parametrize("style", ["original", "clean"])
+def test_one_stem_upside_down_beside_the_other_is_as_good(tmp_path: Path, style: Style) -> None:
+    one, other = voice(3), rain(3)
+    mix = settled(tmp_path, np.stack([one + other, 0.5 * one + other], axis=1))
+    stems = one + 0.2 * other, other + 0.2 * one
+    reached = []
+    for signs in ((1, 1), (1, -1), (-1, 1)):
+        target, residual = (sign * stem for sign, stem in zip(signs, stems, strict=True))
+        found = conformed(tmp_path, mix, (target, residual, 0, len(one)), style=style)
+        assert found.alignments[0].delay == pytest.approx(0, abs=0.01)
+        reached.append(si_sdr_db(one, heard(found.target)[:, 0]))
+        for path, part in ((found.target, one), (found.residual, other)):
+            assert path is None or np.sum(heard(path)[:, 0] * part) > 0
+    assert reached[0] > 12
+    assert reached == pytest.approx([reached[0]] * 3, abs=0.2)
+
+
 def test_a_target_alone_will_do(tmp_path: Path) -> None:
     one, other = voice(3), rain(3)
     mix = settled(tmp_path, one + other)
