@@ -47,7 +47,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
             "id": "1",
             "kind": "Cancelled",
             "message": "The request was cancelled.",
-            "hint": "Sent again, it goes on where it stopped; what was paid for is not paid again.",
+            "hint": "Send it again to go on; nothing that was paid for is paid again.",
             "exit_code": 130,
         },
     ),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bridge.talking import Starter
 from tests.media.making import Source, Studio
 
 from soundmatte.hosts.bridge_client import BridgeClient
-
-ENGINE = [sys.executable, str(Path(__file__).with_name("engine.py")), "bridge"]
 
 
 @pytest.fixture(scope="session")
@@ -27,35 +23,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 def clip(studio: Studio) -> Source:
     """A second of pictures and sound."""
     return studio.clip("mov", frames=25)
-
-
-def environment() -> dict[str, str]:
-    """The test's own, and this checkout."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-@dataclass(frozen=True)
-class Starter:
-    """Starts engines, whose log is in `folder`, and ends them."""
-
-    folder: Path
-    started: list[BridgeClient] = field(default_factory=list)
-
-    @property
-    def log(self) -> bytes:
-        """What they wrote there."""
-        return (self.folder / "log.txt").read_bytes()
-
-    def __call__(self, argv: list[str] = ENGINE, **variables: str) -> BridgeClient:
-        """Start one; `variables` are the environment's."""
-        client = BridgeClient(argv, self.folder / "log.txt", {**environment(), **variables})
-        self.started.append(client)
-        return client
-
-    def close(self) -> None:
-        """End all of them."""
-        for client in self.started:
-            client.close()
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from soundmatte.engines.engine import Estimate, Material, Progress, Question
 from soundmatte.jobs import engines
 from stemmux.ffmpeg import run
 
+#: Set, it lets the separator do its work whatever the prompt says.
+RELEASED = "RELEASED"
 _LONG = ["-re", "-f", "lavfi", "-i", "anullsrc", "-t", "600", "-f", "null", "-"]
 
 
@@ -35,7 +37,7 @@ class Told(Part):
         self, question: Question, material: Material, folder: Path, progress: Progress
     ) -> Estimate:
         """Do what the prompt says, then take half of everything."""
-        what = question.prompt
+        what = "" if RELEASED in os.environ else question.prompt
         progress(0.25)
         while what == "wait":
             progress(0.25)

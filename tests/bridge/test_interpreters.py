@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import soundfile
 from pydantic import TypeAdapter
-from tests.bridge.conftest import ENGINE, environment
+from tests.bridge.talking import ENGINE, environment
 from tests.media.making import Source, Studio
 
 from soundmatte.documents import Placement, Separation

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from tests.bridge.conftest import Starter
+from tests.bridge.talking import Starter, at_work, heard, say
 from tests.media.making import Source
 
 from soundmatte import documents
@@ -67,27 +67,6 @@ OTHER_VERSIONS = [
     ({"version": 9, "id": "a", "request": "unheard of"}, "Soundmatte's engine"),
     ({**ESTIMATE, "selection": {**SELECTION, "version": 2}}, "Soundmatte's engine"),
 ]
-
-
-def say(client: BridgeClient, line: bytes) -> None:
-    client._outbox.put(line + b"\n")
-
-
-def heard(client: BridgeClient, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first event that is wanted; the ones before it are left out."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        events = client.poll()
-        for number, event in enumerate(events):
-            if wanted(event):
-                client._kept = events[number + 1 :]
-                return event
-        time.sleep(0.005)
-    raise AssertionError(f"not heard; {client.failure}")
-
-
-def at_work(client: BridgeClient, name: str) -> None:
-    heard(client, lambda event: event.get("id") == name and event.get("stage") == "separate")
 
 
 def test_the_same_version_is_written_in_three_places() -> None:

@@ -86,9 +86,10 @@ class BridgeClient:
         self._outbox: queue.Queue[Optional[bytes]] = queue.Queue()
         self._began = time.monotonic()
         self._process = _started(argv, self._log, environment)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        threading.Thread(target=self._write, daemon=True).start()
+        works = (self._read, self._write)
+        self._threads = [threading.Thread(target=work, daemon=True) for work in works]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> "BridgeClient":
         return self
@@ -191,7 +192,8 @@ class BridgeClient:
             self._process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
             _end_tree(self._process)
-        self._reader.join(timeout=1.0)
+        for thread in self._threads:
+            thread.join(timeout=1.0)
         self._kept = self.poll()
         self._kept += self._understood(None)
 
@@ -242,13 +244,13 @@ class BridgeClient:
     def _write(self) -> None:
         stream = self._process.stdin
         assert stream is not None
-        try:
+        # That the engine has gone is told by the other thread.
+        with contextlib.suppress(OSError):
             for line in iter(self._outbox.get, None):
                 stream.write(line)
                 stream.flush()
+        with contextlib.suppress(OSError):
             stream.close()
-        except OSError:
-            pass  # the engine has gone, and the other thread tells
 
 
 def _started(

@@ -32,7 +32,7 @@ class Stopped(Cancelled):
     def __init__(self) -> None:
         super().__init__(
             "The request was cancelled.",
-            hint="Sent again, it goes on where it stopped; what was paid for is not paid again.",
+            hint="Send it again to go on; nothing that was paid for is paid again.",
         )
 
 
