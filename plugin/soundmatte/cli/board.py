@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,12 +21,13 @@ from stemmux.console import ProgressStyle
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.live import Live
     from rich.table import Table
 
 _COLOURS = {"done": "green", "failed": "red", "uncertain": "magenta", "cancelled": "yellow"}
 #: Before so many seconds nobody knows how long it will take.
 _KNOWN_AFTER = 3.0
+#: Seconds between two pictures of the table.
+_PAINT_EVERY = 0.15
 #: JSON lines about one clip's progress come no closer together than this (s).
 _EVERY = 2.0
 
@@ -140,28 +142,24 @@ class JsonBoard(Board):
 
 
 class TableBoard(Board):
-    """The live table."""
+    """The live table. One thread paints it: the terminal's cursor cannot be shared."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         """See `Board`."""
         from rich.console import Console
+        from rich.live import Live
 
         super().__init__(items)
         self._console: Console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._began = time.monotonic()
-        self._live: Live | None = None
+        self._ended: deque[Item] = deque()
+        self._leaving = threading.Event()
+        self._painter = threading.Thread(target=self._paint, name="board", daemon=True)
 
     def __enter__(self) -> Self:
-        from rich.live import Live
-
-        self._live = Live(
-            get_renderable=self._shown,
-            console=self._console,
-            refresh_per_second=6,
-            transient=True,
-            vertical_overflow="crop",
-        )
         self._live.start()
+        self._painter.start()
         return self
 
     def __exit__(
@@ -170,14 +168,28 @@ class TableBoard(Board):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """See `Board`."""
-        assert self._live is not None
+        """Show what has ended, and take the rest away."""
+        self._leaving.set()
+        self._painter.join()
+        self._scroll()
         self._live.stop()
 
     def over(self, item: Item) -> None:
         """See `Board`."""
+        self._ended.append(item)
+
+    def _paint(self) -> None:
+        while not self._leaving.wait(_PAINT_EVERY):
+            self._scroll()
+            self._live.update(self._shown(), refresh=True)
+
+    def _scroll(self) -> None:
+        """Print the rows of what has ended, above the table."""
+        if not self._ended:
+            return
         rows = self._grid()
-        self._row(rows, item)
+        while self._ended:
+            self._row(rows, self._ended.popleft())
         self._console.print(rows)
 
     def _shown(self) -> RenderableType:
@@ -185,26 +197,28 @@ class TableBoard(Board):
         from rich.rule import Rule
 
         running = [item for item in list(self._items) if item.state == "running"]
-        room = max(1, self._console.height - 4)
         rows = self._grid()
-        for item in running[:room]:
+        for item in running[: max(1, self._console.height - 5)]:
             self._row(rows, item)
-        return Group(Rule(style="dim"), rows, *self._foot(totals(self._items)))
+        return Group(Rule(style="dim"), rows, self._foot(totals(self._items)))
 
-    def _foot(self, found: Totals) -> list[RenderableType]:
-        from rich.columns import Columns
+    def _foot(self, found: Totals) -> RenderableType:
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
         states = found.states
         counts = [f"{states['done'] + states['skipped']} of {len(self._items)} done"]
         counts += [f"{states[s]} {s}" for s in ("failed", "uncertain", "running") if states[s]]
         counts += [f"{states['waiting']} to come"] if states["waiting"] else []
-        line = ", ".join(counts) + "   " + self._clock(found.share)
-        if found.planned:
-            line += f"   {found.usd:.2f} of at most {found.planned:.2f} USD"
-        bar = ProgressBar(total=1.0, completed=found.share, width=18)
-        return [Columns([bar, Text(line, no_wrap=True, overflow="ellipsis")])]
+        money = f"   {found.usd:.2f} of at most {found.planned:.2f} USD" if found.planned else ""
+        foot = Table.grid(padding=(0, 1), expand=True)
+        foot.add_column(width=12)
+        foot.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(total=1.0, completed=found.share, width=12)
+        foot.add_row(bar, Text(self._clock(found.share) + money, style="bold"))
+        foot.add_row("", Text(", ".join(counts)))
+        return foot
 
     def _clock(self, share: float) -> str:
         spent = time.monotonic() - self._began

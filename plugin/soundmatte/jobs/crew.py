@@ -163,7 +163,8 @@ class _Ear:
         yield tell
 
     def note(self, text: str) -> None:
-        self._item.note = text
+        # What the plan had to say is known, and would hide what is new.
         if text not in self._item.notes:
+            self._item.note = text
             self._item.notes.append(text)
         self._crew.tell(self._item)
