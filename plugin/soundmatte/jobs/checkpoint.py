@@ -110,7 +110,10 @@ def restore(work: Work, key: str) -> tuple[Work, int]:
             path.unlink(missing_ok=True)
     if saved is None:
         (work.folder / _FILE).unlink(missing_ok=True)
-        return work, 0
+        # Finished files of this job go with those they belong to.
+        for kind in work.delivered:
+            work.finished(kind).unlink(missing_ok=True)
+        return work.having(delivered=frozenset()), 0
     made: Estimate | Generated | None = saved.estimate
     if saved.pieces is not None:
         made = Generated(saved.pieces, silences=saved.silences)

@@ -17,7 +17,8 @@ from pathlib import Path
 import platformdirs
 
 from soundmatte.errors import SoundmatteError
-from soundmatte.jobs.migrations import MIGRATIONS
+from soundmatte.jobs.claim import Claim
+from soundmatte.jobs.migrations import AT_WORK, MIGRATIONS
 
 #: Names another folder for the journal and what it keeps.
 FOLDER_VARIABLE = "SOUNDMATTE_STATE"
@@ -50,7 +51,8 @@ class Database:
         """Open the file, making it if it is not there.
 
         Raises:
-            JournalRefused: a network file system, an unwritable folder, a newer journal.
+            JournalRefused: a network file system, an unwritable folder, a newer journal, or an
+                older one that a program of its time is working with.
         """
         base = Database((folder or state_folder()).absolute())
         _check_local(base.folder)
@@ -61,7 +63,7 @@ class Database:
         except OSError as error:
             raise _refused(base.folder, error) from error
         with base.writing() as rows:
-            _migrate(rows, base.folder)
+            base._migrate(rows)
         return base
 
     @property
@@ -74,12 +76,14 @@ class Database:
         """One transaction, on the disk when the context ends; undone by any error.
 
         Raises:
-            JournalRefused: the disk is full, the file is damaged, or is held by somebody else.
+            JournalRefused: the disk is full, the file is damaged, is held by somebody else, or was
+                taken over by a newer program meanwhile.
         """
         with self._connected() as rows:
             rows.execute("PRAGMA synchronous = FULL")
             rows.execute("BEGIN IMMEDIATE")
             try:
+                self._check_version(rows)
                 yield rows
             except BaseException:
                 if rows.in_transaction:
@@ -97,6 +101,33 @@ class Database:
         with self._connected() as rows:
             yield rows
 
+    def _check_version(self, rows: sqlite3.Connection) -> int:
+        (version,) = rows.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise JournalRefused(
+                f"The journal in {self.folder} was written by a newer Soundmatte.",
+                hint=f"Update this one, or name another local folder in {FOLDER_VARIABLE}.",
+            )
+        return int(version)
+
+    def _migrate(self, rows: sqlite3.Connection) -> None:
+        version = self._check_version(rows)
+        if version == len(MIGRATIONS):
+            return
+        # An older program must not find the tables changed while it is in the middle of a job.
+        claims = [Claim.parse(row["claim"]) for row in rows.execute(AT_WORK)] if version else []
+        for claim in claims:
+            if claim.host == Claim.mine().host and claim.alive():
+                raise JournalRefused(
+                    f"An older Soundmatte is at work with the journal in {self.folder}, as process "
+                    f"{claim.process}.",
+                    hint="Wait for it, then try again.",
+                )
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in filter(str.strip, script.split(";")):
+                rows.execute(statement)
+            rows.execute(f"PRAGMA user_version = {number}")
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         # Nothing is shared between threads and processes.
@@ -110,29 +141,26 @@ class Database:
             raise _refused(self.folder, error) from error
 
 
+def damaged(folder: Path, words: str) -> JournalRefused:
+    """What is in the journal cannot be what was written there."""
+    return JournalRefused(
+        f"The journal in {folder} is damaged: {words}.",
+        hint="Keep a copy of journal.sqlite3 for what was paid, then move it away; "
+        "a new one is begun.",
+    )
+
+
 def _refused(folder: Path, error: Exception) -> JournalRefused:
     words = str(error)
-    if "malformed" in words or "not a database" in words:
+    if any(sign in words for sign in ("malformed", "not a database", "decode", "corrupt")):
+        return damaged(folder, words)
+    if "locked" in words:
         return JournalRefused(
-            f"The journal in {folder} is damaged: {words}.",
-            hint="Keep a copy of journal.sqlite3 for what was paid, then move it away; "
-            "a new one is begun.",
+            f"Another process has held the journal in {folder} for {_PATIENCE} s.",
+            hint="Try again when it is done.",
         )
     hint = f"Make room or permit writing there, or name another local folder in {FOLDER_VARIABLE}."
     return JournalRefused(f"The journal in {folder} cannot be used: {words}.", hint=hint)
-
-
-def _migrate(rows: sqlite3.Connection, folder: Path) -> None:
-    (version,) = rows.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise JournalRefused(
-            f"The journal in {folder} was written by a newer Soundmatte.",
-            hint="Update this one, or name another local folder in " + FOLDER_VARIABLE + ".",
-        )
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        for statement in filter(str.strip, script.split(";")):
-            rows.execute(statement)
-        rows.execute(f"PRAGMA user_version = {number}")
 
 
 def _check_local(folder: Path) -> None:

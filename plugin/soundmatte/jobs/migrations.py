@@ -78,4 +78,17 @@ MIGRATIONS: Final = (
         FROM request WHERE json_type(work, '$.selection') = 'object';
     UPDATE request SET job = id;
     """,
+    # What is looked at by every command: jobs that were left, and the month's total.
+    """
+    DROP INDEX job_by_time;
+    CREATE INDEX job_not_over ON job (state)
+        WHERE state NOT IN ('done', 'failed', 'cancelled', 'uncertain');
+    DROP INDEX request_by_time;
+    CREATE INDEX request_by_cost ON request (made, state, usd);
+    """,
+)
+
+#: Whose processes are at work, by what the rows of every version have.
+AT_WORK: Final = (
+    "SELECT claim FROM job WHERE state NOT IN ('done', 'failed', 'cancelled', 'uncertain')"
 )

@@ -63,7 +63,7 @@ class Requests:
         """
         with self.base.writing() as rows:
             row = rows.execute(
-                f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()}) ORDER BY made DESC",
+                f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()}) ORDER BY rowid DESC",
                 (key, *_OPEN),
             ).fetchone()
             if row is None:
@@ -153,7 +153,7 @@ class Requests:
     def of(self, job: str) -> list[Entry]:
         """The requests of a job, in order."""
         with self.base.reading() as rows:
-            found = rows.execute("SELECT * FROM request WHERE job = ? ORDER BY made", (job,))
+            found = rows.execute("SELECT * FROM request WHERE job = ? ORDER BY rowid", (job,))
             return [_entry(row) for row in found.fetchall()]
 
     def spent(self) -> Decimal:
@@ -192,11 +192,13 @@ def _spent(rows: sqlite3.Connection) -> Decimal:
     now = datetime.now().astimezone()
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     marks = ",".join("?" * len(_UNCHARGED))
+    # There are few prices and many requests; SQLite itself cannot add decimals exactly.
     found = rows.execute(
-        f"SELECT usd FROM request WHERE made >= ? AND state NOT IN ({marks})",
+        "SELECT usd, count(*) AS times FROM request"
+        f" WHERE made >= ? AND state NOT IN ({marks}) GROUP BY usd",
         (first.timestamp(), *_UNCHARGED),
     )
-    return sum((Decimal(row["usd"]) for row in found), Decimal(0))
+    return sum((Decimal(row["usd"]) * row["times"] for row in found), Decimal(0))
 
 
 def _marks() -> str:
