@@ -12,11 +12,12 @@ reading it back. The same functions check a sample of the rows in `tests/`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -26,8 +27,9 @@ from typing import get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import av
 from tests.media.carrying import RICH, carried, rich
-from tests.media.making import ALL_RATES, SOUND_KINDS, Source, Studio, noise
+from tests.media.making import ALL_RATES, SOUND_KINDS, Source, Studio, first_picture, noise
 from tests.media.remuxing import (
     MATRIX,
     ODD_CASES,
@@ -136,14 +138,14 @@ def cell(studio: Studio, case: Case, folder: Path) -> Cell:
         times = shown(source, case)
         for name, reader in there().items():
             places[name] = reader(out, 2, stem_sound(1), times, folder)
-    seen, faults = explained(case, source, found, places)
+    seen, faults = explained(case, source, out, found, places)
     return Cell(
         case.rate, "", found.made.way, found.picture, places, found.original, seen, tuple(faults)
     )
 
 
 def explained(
-    case: Case, source: Source, found: Finding, places: dict[str, Fraction | None]
+    case: Case, source: Source, out: Path, found: Finding, places: dict[str, Fraction | None]
 ) -> tuple[tuple[str, ...], list[str]]:
     """What was seen of the clip that explains what is not 0, and what nothing explains."""
     seen, faults = [], []
@@ -157,20 +159,32 @@ def explained(
         if blind or (place is not None and abs(place) > allowed):
             faults.append(f"{name}: {place}")
     moved = found.original
-    if moved and case.kind not in SOUND_KINDS:
-        place = own_place(source)
-        off = place * 48_000 - nearest(place * 48_000)
-        if case.container == "mkv" and abs(moved) <= MILLISECOND:
-            where = f"{float(place * 1000):.3f} ms behind the first picture"
-            seen.append(f"MKV counts whole milliseconds; the sound lay {where}")
-        elif abs(moved) < 1 and off:
-            seen.append(f"the sound lay {float(off):+.2f} of a sample beside the picture's grid")
+    if moved and case.kind in SOUND_KINDS:
+        faults.append(f"own sound moved by {float(moved)} samples")
+    elif moved:
+        place = own_place(source) * 48_000
+        packets = [1000 * first_packet(path) for path in (source.path, out)]
+        whole = packets[1].denominator == 1
+        if case.container == "mkv" and whole and abs(moved) <= MILLISECOND / 2:
+            there, here = (f"{float(time):+.3f} ms" for time in packets)
+            seen.append(f"the first packet of sound lay at {there}, and lies at {here}")
+        elif abs(moved) < 1 and place.denominator != 1:
+            off = float(place - nearest(place))
+            seen.append(f"in the clip the sound lay {off:+.2f} of a sample beside the grid")
         else:
             faults.append(f"own sound moved by {float(moved)} samples")
         if abs(moved) > 1:
             told = any("clip's own sound" in sentence for sentence in found.made.lost)
             (seen if told else faults).append("the result says so" if told else "not said")
     return tuple(seen), faults
+
+
+def first_packet(path: Path) -> Fraction:
+    """Seconds from the first picture to the earliest packet of the first sound."""
+    with av.open(str(path)) as file:
+        times = [packet.pts for packet in file.demux(audio=0) if packet.pts is not None]
+        base = file.streams.audio[0].time_base
+    return min(times) * base - first_picture(path)
 
 
 def measured(row: Row, words: Sequence[str], scratch: Path) -> list[Cell]:
@@ -220,21 +234,24 @@ def shown_row(row: Row, cells: Sequence[Cell], readers: Sequence[str]) -> list[o
 def matrix(scratch: Path, words: Sequence[str], jobs: int) -> int:
     """Print the first table and what it adds up to; gives the number of faults."""
     kinds = dict.fromkeys((case.kind, case.container) for case in [*MATRIX, *ODD_CASES])
-    rows = [Row(*one) for one in kinds]
-    again = [Row(row.kind, row.container, True) for row in rows if row.container == "mov"]
     readers = ["PyAV", *there()]
     head(["clip", "into", "fps", "way", "picture", *readers, "own sound moved", "seen"])
     every: list[Cell] = []
     with ProcessPoolExecutor(jobs) as pool:
-        # Submitted together: one row's slow reader does not hold up the next.
-        asked = [(row, pool.submit(measured, row, words, scratch)) for row in [*rows, *again]]
-        for row, result in asked:
-            cells = result.result()
-            if row.only_remuxed and all(one.way != "remuxed" for one in cells):
-                continue
-            every += cells
-            if cells:
-                line(shown_row(row, cells, readers))
+
+        def printed(rows: Sequence[Row]) -> Iterator[Row]:
+            """Print the rows; gives those that were appended to."""
+            # Submitted together: one row's slow reader does not hold up the next.
+            asked = [(row, pool.submit(measured, row, words, scratch)) for row in rows]
+            for row, result in asked:
+                if cells := result.result():
+                    every.extend(cells)
+                    line(shown_row(row, cells, readers))
+                if any(one.way == "appended" for one in cells):
+                    yield row
+
+        appended = list(printed([Row(*one) for one in kinds]))
+        list(printed([dataclasses.replace(row, only_remuxed=True) for row in appended]))
     written = [one for one in every if not one.refused]
     faults = sum(len(one.faults) for one in every)
     print(f"\n{len(written)} files written, {len(every) - len(written)} refused; faults: {faults}.")

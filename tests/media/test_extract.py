@@ -59,7 +59,9 @@ def assert_placed(source: Source, cut: np.ndarray, start: Fraction) -> None:
 def test_sound_is_cut_to_the_sample(
     studio: Studio, tmp_path: Path, kind: str, rate: str, sample_rate: int, channels: int
 ) -> None:
-    source = studio.clip(kind, rate, sample_rate=sample_rate, channels=channels)
+    # The beginning of a clip with an edit list is cut off.
+    frames = 60 if kind == "edit list" else 48
+    source = studio.clip(kind, rate, sample_rate=sample_rate, channels=channels, frames=frames)
     media = probe(source.path)
     inside = media.span(Fraction(17) / source.rate, Fraction(41) / source.rate)
     # One rate of each kind is enough for the whole clip.
@@ -198,7 +200,7 @@ def test_far_into_a_clip_the_jump_lands_early_enough(
 ) -> None:
     """Groups of pictures of 20 s or more: before the range there is none to land on in time."""
     wave, out = studio.wave(noise(1, 40 * 48000)), studio.new(suffix)
-    codecs = (*H264, "-g", gop, "-keyint_min", gop, "-c:a", "mp2", "-b:a", "384k")
+    codecs = (*H264, "-g", gop, "-keyint_min", gop, "-c:a", "mp2")
     ffmpeg("-i", studio.picture("25", 1000), "-i", wave, *codecs, out)
     media = probe(out)
     assert media.constant_rate == 25
