@@ -12,6 +12,14 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("service", "separation")]
 from fixtures import _second_service, fresh_service, noise_clip, service  # noqa: E402, F401
 
+#: What the sample of clips, containers and rates is drawn with (`tests/media/remuxing.py`).
+os.environ.setdefault("REMUX_SEED", "20261122")
+
+
+def pytest_report_header() -> str:
+    """Say with what the samples of this run can be drawn again."""
+    return f"REMUX_SEED={os.environ['REMUX_SEED']}"
+
 
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

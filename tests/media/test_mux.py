@@ -48,7 +48,7 @@ from stemmux.mux import Container, Stem, add
 from stemmux.probe import probe
 
 #: Another number makes every pair of kind, container and rate meet another third.
-SEED = int(os.environ.get("REMUX_SEED", "20261122"))
+SEED = int(os.environ["REMUX_SEED"])
 CASES = pairwise(SEED) + sample(SEED, ODD_CASES)
 REFUSED = [case for case in [*MATRIX, *ODD_CASES] if case.refused and case.rate == "29.97"]
 #: Half a tick of Matroska's clock, on either side, in samples.

@@ -22,7 +22,7 @@ from stemmux.mux import Container, add
 from stemmux.probe import probe
 
 pytestmark = pytest.mark.outside
-SEED = int(os.environ.get("REMUX_SEED", "20261122"))
+SEED = int(os.environ["REMUX_SEED"])
 #: What GStreamer's good plugins have no demuxer for.
 BLIND = {("gstreamer", "mxf")}
 
