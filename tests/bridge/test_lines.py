@@ -206,11 +206,14 @@ def test_what_nobody_expected_is_told_without_secrets(
 def test_names_of_any_characters_survive(
     engine: BridgeClient, clip: Source, tmp_path: Path
 ) -> None:
-    folder = tmp_path / os.fsdecode(b"f\xff \n\xe2\x80\xa8\x01\"\\'") / "ä😀"
-    link = folder.parent / "ü\n\u2028 clip.mov"
-    folder.parent.mkdir()
+    no_text = tmp_path / os.fsdecode(b"f\xff \n\xe2\x80\xa8\x01\"\\'")
+    no_text.mkdir()
+    link = no_text / "clip.mov"
     link.symlink_to(clip.path)
-    asked = {"selection": {"media": str(link)}, "output": str(folder)}
+    asked = {"selection": {"media": clip.path}, "output": no_text / "ä😀"}
+    estimated = engine.wait(engine.send("estimate", **asked), 20)
+    assert estimated["writes"][0] == str(no_text / "ä😀" / f"{clip.path.stem}_target.wav")
+    asked["selection"] = {"media": str(link)}
     with pytest.raises(BridgeError, match="no readable text"):  # ffmpeg's limit, not ours
         engine.wait(engine.send("estimate", **asked), 20)
     whole = tmp_path / "ü\n\u2028\x7f\"\\'" / "clip.mov"
@@ -225,8 +228,9 @@ def test_names_of_any_characters_survive(
     assert row["order"]["selection"]["media"] == str(whole)
 
 
-def test_what_a_selection_does_not_say_is_as_in_the_settings(start: Starter, clip: Source) -> None:
-    engine = start(SOUNDMATTE_OUTPUT_CONTAINER="mkv", SOUNDMATTE_CLOUD_MAX_COST="0.20")
+def test_what_a_selection_does_not_say_is_as_in_the_settings(
+    engine: BridgeClient, clip: Source
+) -> None:
     asked: dict[str, Any] = {"selection": {"media": str(clip.path)}, "output": "stems"}
     offline = engine.wait(engine.send("estimate", **asked), 20)
     assert offline["order"]["selection"]["container"] == "mkv"

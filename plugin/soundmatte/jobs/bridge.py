@@ -41,8 +41,9 @@ _PLACES: Final = {"separate": AT_ONCE, "preview": 1}
 _MOST_WAITING: Final = 1000
 
 #: Seconds after which work that was cancelled and does not notice is told so by force, if the
-#: process is to end; after which it is left to itself; and that the last events have.
-_BY_FORCE, _GIVEN_UP, _LAST_WORDS = 2.0, 4.0, 0.5
+#: process is to end (the service must hear of it before); after which it is left to itself; and
+#: that the last events have.
+_BY_FORCE, _GIVEN_UP, _LAST_WORDS = 3.0, 4.0, 0.5
 _TICK = 0.1
 
 
