@@ -1,6 +1,6 @@
 """Many short jobs through the cloud engine, with faults: how all end, and how busy the service is.
 
-    python benchmarks/batch.py [--clips 200] [--jobs 8] [--delay 3] [--faults 0.05]
+    python benchmarks/batch.py [--clips 200] [--jobs 4] [--delay 3] [--faults 0.05]
 
 Needs the installed project and its tests' service; everything happens on the loopback. The ideal is
 the delay of every job, `--jobs` at a time: the client's own work would take no time at all.
@@ -94,7 +94,7 @@ def main() -> None:
     """Run it, and print what came of it; a broken promise ends with an assertion."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=200)
-    parser.add_argument("--jobs", type=int, default=8, help="at the service at once")
+    parser.add_argument("--jobs", type=int, default=4, help="at the service at once")
     parser.add_argument("--processors", type=int, default=crew.processors())
     parser.add_argument("--delay", type=float, default=3.0, help="seconds that a job takes there")
     parser.add_argument("--faults", type=float, default=0.05, help="share of jobs that meet one")
