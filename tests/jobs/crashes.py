@@ -31,8 +31,8 @@ _LEFT = (
     r"journal\.sqlite3|(fetched|estimates)(/\w+)?|fetched/\w+/(target|residual)|"
     r"estimates/\w+/(estimate\.wav|about\.json)"
 )
-#: Of a killed process's moments these are in each run at the same place; what polls is not.
-_UNSTEADY = re.compile(r"poll|middle of step")
+#: How often these come is another matter in each run.
+_UNSTEADY = re.compile(r"poll|middle of (step|download)")
 
 Moment = tuple[str, int]
 
@@ -229,11 +229,16 @@ class Undisturbed:
         return [each for each in self.moments if not _UNSTEADY.match(each[0]) or each[1] == 1]
 
 
+def among(moments: list[Moment], group: str) -> list[Moment]:
+    """Those whose names have one of some words in them; `group` is a pattern."""
+    return [moment for moment in moments if re.search(group, moment[0])]
+
+
 def undisturbed(place: Place) -> Undisturbed:
     """Run it to its end."""
     if place.run(place.words, watched=True):
         raise BrokenPromise(place.complaint())
-    _nothing_left(place)
+    nothing_left(place)
     return Undisturbed(place.finished(), place.moments())
 
 
@@ -283,8 +288,8 @@ def kill(place: Place, at: Moment, whole: Undisturbed, *, resume: bool) -> Outco
     else:
         _promise(at not in whole.uncertain, "what cannot be known was guessed")
     _promise(place.finished() == whole.finished, f"other files: {list(place.finished())}")
-    _nothing_left(place)
-    _computed_once(before, place.moments()[len(before) :])
+    nothing_left(place)
+    computed_once(before, place.moments()[len(before) :])
     if place.way.cloud:
         _promise(end == "uncertain" or sent == 1, f"{sent} jobs were sent")
         _put_down_once(before, uploads)
@@ -308,8 +313,12 @@ def _gone_on(place: Place, at: Moment, whole: Undisturbed, *, resume: bool) -> s
     return "done"
 
 
-def _computed_once(before: list[Moment], after: list[Moment]) -> None:
-    """No step that was put down is begun again."""
+def computed_once(before: list[Moment], after: list[Moment]) -> None:
+    """See that no step that was put down is begun again, by the moments before and after a kill.
+
+    Raises:
+        BrokenPromise: one is.
+    """
     names = [name for name, _ in before]
     saved = [at for at, name in enumerate(names) if name == "after rename to checkpoint.json"]
     down = (
@@ -352,7 +361,12 @@ def _put_down_once(before: list[Moment], uploads: collections.Counter[str]) -> N
     _promise(twice <= open_, f"{twice} files were sent twice, of {open_} not put down")
 
 
-def _nothing_left(place: Place) -> None:
+def nothing_left(place: Place) -> None:
+    """See that a run left the finished files, the journal and what is kept, and nothing else.
+
+    Raises:
+        BrokenPromise: it did not.
+    """
     odd = [name for name in place.finished() if name.startswith(".") or "/" in name]
     _promise(not odd, f"in the output folder: {odd}")
     left = [str(path) for path in (place.folder / "tmp").rglob("*")]

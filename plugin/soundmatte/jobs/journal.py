@@ -22,7 +22,7 @@ from soundmatte import __version__
 from soundmatte.documents import Order, Separation
 from soundmatte.errors import SoundmatteError
 from soundmatte.jobs.claim import Claim
-from soundmatte.jobs.database import Database
+from soundmatte.jobs.database import Database, damaged
 from soundmatte.jobs.requests import JobNotOpen
 
 JobState = Literal[
@@ -118,7 +118,7 @@ class Journal:
             row = rows.execute(
                 "SELECT * FROM job WHERE key = ? ORDER BY rowid DESC LIMIT 1", (key,)
             ).fetchone()
-            return None if row is None else _job(row)
+            return None if row is None else self._job(row)
 
     def begin(self, key: str, order: Order, usd: Decimal) -> Job:
         """Put down that this process works on a job: a new one, or one that was left.
@@ -141,14 +141,14 @@ class Journal:
                     " version = ?, failure = '', hint = '', cancel = 0 WHERE id = ?",
                     (mine, now, _text(order), str(usd), __version__, left["id"]),
                 )
-                return _job(_row(rows, left["id"]))
+                return self._job(_row(rows, left["id"]))
             name = secrets.token_hex(5)
             rows.execute(
                 "INSERT INTO job (id, key, state, made, changed, claim, usd, version, task)"
                 " VALUES (?, ?, 'planned', ?, ?, ?, ?, ?, ?)",
                 (name, key, now, now, mine, str(usd), __version__, _text(order)),
             )
-            return _job(_row(rows, name))
+            return self._job(_row(rows, name))
 
     def reached(self, job: str, step: str, state: JobState, seconds: float) -> None:
         """A step was done, which took so long."""
@@ -207,7 +207,7 @@ class Journal:
         if len(found) != 1:
             what = "More than one job begins with" if found else "There is no job"
             raise JobUnknown(f"{what} {name!r}.", hint="See `soundmatte jobs list`.")
-        return _job(found[0])
+        return self._job(found[0])
 
     def jobs(self, most: int = 50) -> list[Job]:
         """The newest jobs, newest first, whatever the clock said when they were begun."""
@@ -215,14 +215,20 @@ class Journal:
             found = rows.execute(
                 "SELECT * FROM job ORDER BY rowid DESC LIMIT ?", (most,)
             ).fetchall()
-        return [_job(row) for row in found]
+        return [self._job(row) for row in found]
 
     def unfinished(self) -> list[Job]:
         """Every job that did not come to its end, oldest first."""
         with self.base.reading() as rows:
             # The sign keeps SQLite from walking through all rows in order.
             found = rows.execute(f"SELECT * FROM job WHERE {_NOT_OVER} ORDER BY +rowid").fetchall()
-        return [_job(row) for row in found]
+        return [self._job(row) for row in found]
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        try:
+            return _job(row)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise damaged(self.base.folder, f"job {row['id']} cannot be read") from error
 
 
 def _text(order: Order) -> str:

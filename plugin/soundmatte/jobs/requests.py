@@ -19,7 +19,7 @@ from pathlib import Path
 from soundmatte.engines.cloud.ledger import Entry, Intent, State, check_month
 from soundmatte.errors import SoundmatteError
 from soundmatte.jobs.claim import Claim
-from soundmatte.jobs.database import Database
+from soundmatte.jobs.database import Database, damaged
 
 #: States that stand for a request that must be gone on with, or be decided about, before another.
 _OPEN = ("submitting", "submitted", "fetched", "uncertain")
@@ -63,14 +63,15 @@ class Requests:
         """
         with self.base.writing() as rows:
             row = rows.execute(
-                f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()}) ORDER BY rowid DESC",
+                f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()})"
+                " ORDER BY rowid DESC",
                 (key, *_OPEN),
             ).fetchone()
             if row is None:
                 return None
             if row["state"] == "submitting" and not Claim.parse(row["claim"]).alive():
                 row = _change(rows, row["id"], "uncertain")
-            return _entry(row)
+            return self._entry(row)
 
     def intend(self, intent: Intent) -> Entry:
         """Put down that a request is about to be sent.
@@ -105,7 +106,7 @@ class Requests:
                 ),
             )
             _tell_job(rows, intent.job, "submitting")
-            return _entry(_row(rows, name))
+            return self._entry(_row(rows, name))
 
     def submitted(self, entry: Entry, request_id: str, response_url: str) -> Entry:
         """The service has taken the request, and this is its id there."""
@@ -119,7 +120,7 @@ class Requests:
         """The request ended without stems, for certain; what was sent for it is sent anew."""
         with self.base.writing() as rows:
             rows.execute("DELETE FROM upload WHERE server = ?", (entry.server,))
-            return _entry(_change(rows, entry.id, "failed", failure=why))
+            return self._entry(_change(rows, entry.id, "failed", failure=why))
 
     def uncertain(self, entry: Entry, why: str) -> Entry:
         """Whether the service has the request cannot be known from here."""
@@ -128,7 +129,7 @@ class Requests:
     def cancelled(self, entry: Entry) -> Entry:
         """A person gave the request up."""
         with self.base.writing() as rows:
-            return _entry(_change(rows, entry.id, "cancelled"))
+            return self._entry(_change(rows, entry.id, "cancelled"))
 
     def abandoned(self, entry: Entry) -> Entry:
         """A person decided that this one is given up for a new one.
@@ -142,7 +143,7 @@ class Requests:
                 hint="Run the first command again: it goes on where it stopped.",
             )
         with self.base.writing() as rows:
-            return _entry(_change(rows, entry.id, "abandoned"))
+            return self._entry(_change(rows, entry.id, "abandoned"))
 
     def give_up(self, name: str) -> None:
         """What is kept of a request is removed, and the same work would be paid for anew."""
@@ -154,7 +155,7 @@ class Requests:
         """The requests of a job, in order."""
         with self.base.reading() as rows:
             found = rows.execute("SELECT * FROM request WHERE job = ? ORDER BY rowid", (job,))
-            return [_entry(row) for row in found.fetchall()]
+            return [self._entry(row) for row in found.fetchall()]
 
     def spent(self) -> Decimal:
         """The most that this month's requests may have cost (USD)."""
@@ -185,7 +186,13 @@ class Requests:
         with self.base.writing() as rows:
             row = _change(rows, entry.id, state, **values)
             _tell_job(rows, row["job"], state)
+            return self._entry(row)
+
+    def _entry(self, row: sqlite3.Row) -> Entry:
+        try:
             return _entry(row)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise damaged(self.base.folder, f"request {row['id']} cannot be read") from error
 
 
 def _spent(rows: sqlite3.Connection) -> Decimal:
