@@ -6,6 +6,8 @@ Three of the moments; `benchmarks/paid_jobs.py` has them all, ten times each.
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from typing import Any
 import crash
 import matrix
 import pytest
+
+from soundmatte.jobs.requests import Requests
+from stemmux.errors import OutputRefused
 
 
 @pytest.mark.parametrize(
@@ -85,3 +90,25 @@ def test_the_same_work_is_free_the_second_time(fresh_service: Any, tmp_path: Pat
     second = crash.separate(fresh_service, clip, tmp_path)
     assert first[0] == second[0] == 0
     assert len(fresh_service.jobs()) == 1
+
+
+def test_no_room_for_what_was_paid_for(fresh_service: Any, tmp_path: Path) -> None:
+    """The stems do not fit on the disk: they are fetched where there is room, and paid for once."""
+    mix = matrix.make_mix(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    quiet = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # More than the journal has, less than a second of sound.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * matrix.SECOND - 1, before[1]))
+    try:
+        first = matrix.separate(fresh_service, tmp_path, mix)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, quiet)
+    assert isinstance(first.error, OutputRefused), first
+    assert first.error.hint
+    (entry,) = Requests.open(tmp_path / "state").of("")
+    assert entry.state == "submitted"
+    assert matrix.separate(fresh_service, tmp_path, mix).end == "done"
+    assert (len(fresh_service.jobs()), matrix.sent(fresh_service)) == (1, 1)
+    kept = tmp_path / "state" / "fetched" / entry.id
+    assert {path.name for path in kept.iterdir()} == {"target", "residual"}
