@@ -77,9 +77,9 @@ def batch(
     What is done is skipped the next time. Exit status 5: some clips failed.
 
     \b
-    soundmatte batch rushes/ -o stems                      the voices of every clip in a folder
-    soundmatte batch 'day*/**/*.mov' --matte '{stem}_matte.mov' --engine cloud --max-total 5
-    soundmatte batch --manifest shots.csv --dry-run        what would be done, at what price
+    soundmatte batch rushes/ -o stems                the voices of every clip in a folder
+    soundmatte batch '**/*.mov' --matte '{stem}_matte.mov' --max-total 5
+    soundmatte batch --manifest shots.csv --dry-run  what would be done, at what price
     """
     _batch(locals())
 

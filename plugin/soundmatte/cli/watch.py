@@ -23,7 +23,13 @@ Settle = Annotated[
 ]
 Stems = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FOLDER", show_default="the folder stems in FOLDER"),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="Folder for what is written.",
+        show_default="the folder stems in FOLDER",
+    ),
 ]
 
 
@@ -72,8 +78,8 @@ def watch(
     known from the journal: started again, the watch goes on where it was ended.
 
     \b
-    soundmatte watch incoming                              the voices, into incoming/stems
-    soundmatte watch incoming --matte 'mattes/{stem}.mov' --engine cloud --max-total 10
+    soundmatte watch incoming                        the voices, into incoming/stems
+    soundmatte watch incoming --matte 'mattes/{stem}.mov' --max-total 10
     """
     _watch(locals())
 
