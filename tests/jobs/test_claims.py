@@ -62,7 +62,7 @@ def others(folder: Path, count: int) -> Iterator[list[subprocess.Popen[str]]]:
 
 def test_of_several_at_once_one_runs_and_a_killed_ones_job_is_taken_over(tmp_path: Path) -> None:
     jobs = Journal.open(tmp_path / "state")
-    with others(tmp_path / "state", 4) as processes:
+    with others(tmp_path / "state", 3) as processes:
         for process in processes:
             assert process.stdin is not None
             process.stdin.write("\n")
