@@ -47,7 +47,6 @@ from stemmux.containers import Container, Fact
 from stemmux.errors import ContainerRefused, NotAppendable, StemmuxError
 from stemmux.mux import Stem, add
 from stemmux.probe import probe
-from stemmux.timebase import nearest
 
 TABLES = ("matrix", "survival")
 #: Readers that give places to the sample; GStreamer's are times, MLT's its timeline.
@@ -164,13 +163,12 @@ def explained(
     elif moved:
         place = own_place(source) * 48_000
         packets = [1000 * first_packet(path) for path in (source.path, out)]
-        whole = packets[1].denominator == 1
-        if case.container == "mkv" and whole and abs(moved) <= MILLISECOND / 2:
-            there, here = (f"{float(time):+.3f} ms" for time in packets)
-            seen.append(f"the first packet of sound lay at {there}, and lies at {here}")
-        elif abs(moved) < 1 and place.denominator != 1:
-            off = float(place - nearest(place))
-            seen.append(f"in the clip the sound lay {off:+.2f} of a sample beside the grid")
+        shift = (packets[1] - packets[0]) * MILLISECOND
+        if abs(moved) < 1 and place.denominator != 1:
+            seen.append(f"in the clip the sound lay {float(place):+.2f} samples from the picture")
+        elif case.container == "mkv" and shift == moved and packets[1].denominator == 1:
+            there, here = (f"{float(time):+.3f}" for time in packets)
+            seen.append(f"its first packet lay at {there} ms, and lies at {here} ms")
         else:
             faults.append(f"own sound moved by {float(moved)} samples")
         if abs(moved) > 1:
