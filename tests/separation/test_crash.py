@@ -1,6 +1,7 @@
 """kill -9 in the middle of a paid job: nothing is paid for twice, nothing that was paid is lost.
 
-Three of the moments; `benchmarks/paid_jobs.py` has them all, ten times each.
+Here while a request is under way: `benchmarks/paid_jobs.py` has every request, ten times each.
+Before and after each one: `tests/jobs/crashes.py`.
 """
 
 from __future__ import annotations
@@ -14,28 +15,17 @@ from typing import Any
 
 import crash
 import matrix
-import pytest
 
 from soundmatte.jobs.requests import Requests
 from stemmux.errors import OutputRefused
 
 
-@pytest.mark.parametrize(
-    ("request_", "moment", "end"),
-    [
-        ("submit", "after", "uncertain"),
-        ("status stream", "before", "done"),
-        ("download", "after", "done"),
-    ],
-)
-def test_killed_and_run_again(
-    fresh_service: Any, tmp_path: Path, request_: str, moment: str, end: str
+def test_killed_while_its_job_is_sent_and_decided_by_a_person(
+    fresh_service: Any, tmp_path: Path
 ) -> None:
     fresh_service.settings(job_seconds=0.1)
     clip = matrix.make_mix(tmp_path)
-    assert crash.run(fresh_service, clip, tmp_path, request_, moment) == end
-    if end == "done":
-        return
+    assert crash.run(fresh_service, clip, tmp_path, "submit", "after") == "uncertain"
     # A person looks, and decides.
     words, environment = crash.command(fresh_service, clip, tmp_path)
     ask = [*words[:3], "jobs", "list", "--json"]
