@@ -280,8 +280,9 @@ def _finish_picture(track: Track, tail: _Tail, warnings: list[str]) -> None:
 def _becomes_variable(track: Track, times: list[int], end: Fraction) -> bool:
     """Whether pictures behind the looked-at stretch leave the rate that it has, or are left out."""
     base, rate = track.stream.time_base, track.rate
-    # What the last ones were waiting for may lie behind where the file breaks off.
-    places = sorted(time * base - track.first for time in times)[:-_REORDERED]
+    # What the first were waiting for may lie before the jump, and what the last were waiting for
+    # behind where the file breaks off.
+    places = sorted(time * base - track.first for time in times)[_REORDERED:-_REORDERED]
     places = [place for place in places if place >= 0]
     slack = _slack(base)
     if any(abs(place - nearest(place * rate) / rate) > slack for place in places):

@@ -175,15 +175,10 @@ class Checked:
 
     def _delivered(self, key: str) -> Separation | None:
         """What came of the same work before, if all its files are there."""
-        with self._journal.base.reading() as rows:
-            row = rows.execute(
-                "SELECT separation FROM job WHERE key = ? AND state = 'done'"
-                " ORDER BY made DESC LIMIT 1",
-                (key,),
-            ).fetchone()
-        if row is None or row["separation"] is None:
+        job = self._journal.find(key)
+        there = job.separation if job is not None and job.state == "done" else None
+        if there is None:
             return None
-        there = Separation.model_validate_json(row["separation"])
         files = [there.target, there.residual, *([there.file] if there.file else [])]
         return there if all(path.is_file() for path in files) else None
 

@@ -19,7 +19,7 @@ from soundmatte.jobs.cache import Cache
 from soundmatte.jobs.journal import Job, JobState, Journal, key_of
 from soundmatte.jobs.plan import exists
 from soundmatte.jobs.plan import plan as planned
-from soundmatte.jobs.steps import STEPS
+from soundmatte.jobs.steps import QUICK, STEPS
 from soundmatte.jobs.work import Work
 from soundmatte.separation.errors import SubmitUncertain
 from soundmatte.settings import load
@@ -149,6 +149,8 @@ class _Runner:
                 tell = self._watching(progress)
                 with _lane(work, step.__name__, tell):
                     work = step(work, tell)
+            if step in QUICK:
+                continue
             checkpoint.save(work, key, number)
             for path in work.waste:
                 path.unlink(missing_ok=True)

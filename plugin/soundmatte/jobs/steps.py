@@ -143,6 +143,8 @@ def _stems(work: Work) -> list[Stem]:
     ]
 
 
+#: Steps that make no file, and take no time: after a kill they are simply taken again.
+QUICK: tuple[Step, ...] = (gate, place)
 #: The one way through, and what the journal calls a job when a step is done.
 STEPS: tuple[tuple[Step, JobState], ...] = (
     (plan, "planned"),
