@@ -21,7 +21,7 @@ NEAR, WHOLE = 1.0, 3.0
 #: Least squares are regularised by this share of the stems' power.
 _RIDGE = 3e-4
 #: The prediction is trusted by half where its error has this share of the power that is unclear.
-_WORTH = 2.0
+_WORTH = 1.0
 #: What the stems do not predict, times this, to this power, is the doubt that a quiet stem holds
 #: more than the other's leak.
 _DOUBT = (2.0, 1.5)
