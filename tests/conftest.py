@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+# A run that was started in the background ignores Ctrl+C, and its children would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Fixtures and tables that several folders of tests share lie beside what they are about.
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("service", "separation")]

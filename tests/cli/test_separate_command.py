@@ -65,7 +65,7 @@ def test_progress_as_json_lines(shell: Shell, clip: Path, tmp_path: Path) -> Non
     events = [json.loads(line) for line in said.err.splitlines()]
     assert {event["event"] for event in events} == {"progress", "note"}
     shares = [event for event in events if event["event"] == "progress"]
-    stages = {"extract", "separate", "conform", "remux", "report"}
+    stages = {"extract", "separate", "conform", "remux", "report", "stamp"}
     assert {event["stage"] for event in shares} == stages
     assert all(0 <= event["fraction"] <= 1 for event in shares)
     assert shares[-1]["fraction"] == 1

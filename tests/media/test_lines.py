@@ -22,6 +22,8 @@ def test_the_line_is_found_among_strays(delay: float, slope: float, seed: int) -
     truth = Line(delay, slope)
     random = np.random.default_rng(seed)
     lags = random.uniform(-28_800, 28_800, (12, 8))
+    # A stray that lies on the line by chance would belong to it.
+    lags[np.abs(lags - truth.at(TIMES)[:, None]) < 100] += 500
     heights = random.uniform(-5, 5, (12, 8))
     on_line = random.permutation(12)[:5]
     lags[on_line, 3], heights[on_line, 3] = np.rint(truth.at(TIMES[on_line])), -6.0
