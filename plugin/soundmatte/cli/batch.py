@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -86,8 +85,6 @@ def batch(
 
 
 def _batch(said: dict[str, Any]) -> None:
-    # Several clips at once share the processors already.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from soundmatte.cli.board import board
     from soundmatte.jobs import batch
     from soundmatte.jobs.item import OVER

@@ -151,11 +151,8 @@ def _read(folder: Path, key: str) -> _Saved | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.parent / path.name not in {folder / own for own in _OWN}
-    ]
+    own = {folder / name for name in _OWN}
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in own]
 
 
 def _marked(path: Path, mark: _Mark) -> bool:
