@@ -1,4 +1,4 @@
-"""The `soundmatte` command: separate, preview, estimate, demo, jobs, key, api, models, config.
+"""The `soundmatte` command, one module for each of its commands (`COMMANDS`).
 
 Commands read words, call one function and print what it returned. Nothing may import this
 package, and only the module of the command that runs is loaded, so that `--help` is immediate.
