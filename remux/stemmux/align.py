@@ -15,17 +15,20 @@ from dataclasses import dataclass
 from stemmux import contour
 from stemmux.correlation import cross_spectrum, highest, quick_size
 from stemmux.lines import Line, Peaks, fitted
-from stemmux.phase import phases, spectra
+from stemmux.phase import Phases, phases, spectra
 from stemmux.shift import ReadMono, moved
 
 #: The best line must stand this far above the next for a delay to mean anything.
-CONFIDENT = 2.0
+CONFIDENT = 2.2
 #: What chance may reach at one place, and at how many it may do so on one line.
 _CHANCE, _CHANCE_PLACES = 5.0, 4
 #: Share of the places that may clearly have another delay.
 _OTHERS = 0.2
 #: Share of what is coherent that must agree with the delay.
 _AGREEMENT = 0.7
+#: A line that stands less far above the next needs more to speak for it: share that agrees, share
+#: of the power that both have in common, and standard error in samples at most.
+_CLEAR, _CLEAR_AGREEMENT, _CLEAR_SHARED, _CLEAR_DOUBT = 5.0, 0.85, 0.2, 0.25
 #: What contours must reach: best fit over the next, and the share of so many places or more that
 #: must agree.
 _CONTOUR_CONFIDENT, _CONTOUR_SHARE, _CONTOUR_PLACES = 1.2, 0.8, 5
@@ -189,11 +192,20 @@ def _by_waveform(pair: _Pair) -> Alignment:
         found = phases(given, sign, given.late(reach, sign) if reach else np.zeros(len(times)))
         fit = fitted(times, line.at(times) + found.delays, found.doubts)
         line = fit.line
-    if found.agreement < _AGREEMENT:
+    if found.agreement < _AGREEMENT or not _proven(confidence, found, fit.doubt):
         return _refused("The stem's phases do not follow the mix.", confidence, len(times))
     delay = line.delay if line.slope else _settled(line.delay, fit.doubt)
     drift = line.slope * 1e6
     return Alignment(delay, confidence, sign < 0, drift, fit.spread, len(times), "")
+
+
+def _proven(confidence: float, found: Phases, doubt: float) -> bool:
+    """Whether the phases speak for a line that hardly stands out: chance finds such lines too."""
+    return confidence >= _CLEAR or (
+        found.agreement >= _CLEAR_AGREEMENT
+        and found.shared >= _CLEAR_SHARED
+        and doubt <= _CLEAR_DOUBT
+    )
 
 
 def _settled(delay: float, doubt: float) -> float:

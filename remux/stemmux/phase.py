@@ -66,11 +66,13 @@ class Phases:
         doubts: their standard errors, out of how far the phases scatter, `[places]`.
         agreement: share of what is coherent that agrees with these delays, −1 to 1. Low where the
             sounds are alike in level but not in phase.
+        shared: share of the power that both have in common, 0 to 1, over the frequencies heard.
     """
 
     delays: NDArray[np.float64]
     doubts: NDArray[np.float64]
     agreement: float
+    shared: float
 
 
 def spectra(
@@ -139,7 +141,9 @@ def phases(given: Spectra, sign: float, delays: NDArray[np.float64]) -> Phases:
     doubts = scatter / np.maximum(bend, _TINY)
     alike = float((np.abs(common) * weights).sum())
     agreement = float((common.real * weights).sum()) / alike if alike else 0.0
-    return Phases(delays, doubts, agreement)
+    loud = power * heard
+    shared = float((np.abs(common) ** 2 * loud).sum() / max(float(loud.sum()), _TINY))
+    return Phases(delays, doubts, agreement, shared)
 
 
 def _weights(common: NDArray[np.complexfloating], cells: float) -> NDArray[np.float64]:

@@ -207,6 +207,17 @@ def test_two_hundred_pairs_of_strangers_are_all_refused() -> None:
         assert not look(mix, stem, rate).trusted, seed
 
 
+def test_a_trace_that_strangers_share_proves_nothing() -> None:
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        mix, stem = (
+            np.convolve(random.standard_normal(RATE // 2 + 255), np.hanning(256) / 128, "valid")
+            for _ in "ab"
+        )
+        trace = 3e-4 * random.standard_normal(RATE // 2)
+        assert not look(mix + trace, stem + np.roll(trace, 700)).trusted, seed
+
+
 @pytest.mark.parametrize("delay", [0, -20_000])
 def test_a_sound_made_anew_is_placed_by_its_contours(delay: int) -> None:
     mix = voice(8) + rain(8)
