@@ -26,7 +26,7 @@ import numpy as np
 
 from stemmux.extract import Cut, proxy_size
 from stemmux.ffmpeg import find
-from stemmux.matte import write_mask
+from stemmux.matte import Cutout, write_mask
 from stemmux.probe import Media, probe
 
 WIDTH, HEIGHT, FPS = 1920, 1080, 25
@@ -112,7 +112,7 @@ def cut(clip: Media, matte: Media, seconds: int, folder: Path) -> None:
     """Everything that a separation of the whole clip needs."""
     span = clip.span(end=Fraction(seconds))
     names = (folder / name for name in ("mix.wav", "mono.wav", "proxy.mov"))
-    write_mask(matte, clip, span, folder / "mask.mp4", cut=Cut(*names))
+    write_mask(matte, clip, span, folder / "mask.mp4", also=Cutout(clip, span, Cut(*names)))
 
 
 def measure(kind: str, seconds: int, rounds: int, folder: Path) -> str:

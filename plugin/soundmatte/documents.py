@@ -21,7 +21,8 @@ VERSION: Final = 1
 
 StemRole = Literal["target", "residual"]
 SoundName = Literal["mix", "target", "residual"]
-ContainerChoice = Literal["auto", "mov", "mp4", "mkv", "mxf", "wav"]
+#: Of the file with the stems; none leaves it at the stems themselves.
+ContainerChoice = Literal["auto", "mov", "mp4", "mkv", "mxf", "wav", "none"]
 #: Which sound of the file players use unasked.
 DefaultChoice = Literal["auto", "clip", "target", "residual"]
 #: How a sample of a stem is stored; auto is 24 bits, or 32-bit float beyond full scale.
@@ -44,11 +45,28 @@ class _Document(BaseModel):
 
 
 class MatteChoice(_Document):
-    """The matte that says which object: white = object, in its luma or its alpha plane."""
+    """The matte that says which object: white = object, in its luma or its alpha plane.
+
+    Attributes:
+        start: seconds of the matte, from its first picture, that lie at the clip's first picture;
+            None tells it from the matte's length.
+    """
 
     path: Path
     plane: Literal["luma", "alpha"] = "luma"
     invert: bool = False
+    start: Fraction | None = Field(default=None, ge=0)
+
+
+class PictureChoice(_Document):
+    """What is seen while the clip is heard, where a host hands over both in files of their own.
+
+    Attributes:
+        start: seconds of this file, from its first picture, that lie at the clip's first sample.
+    """
+
+    path: Path
+    start: Fraction = Field(default=Fraction(0), ge=0)
 
 
 class TimeSpan(_Document):
@@ -69,7 +87,8 @@ class Selection(_Document):
         spans: when the target sounds, in seconds from the clip's first picture.
         style: "original" stems are the clip's own sound and null; "clean" ones are as the model
             made them.
-        container: of the file with the stems; auto is MOV where it can be.
+        picture: what is seen; None is the clip's own picture.
+        container: of the file with the stems; auto is MOV where it can be, none makes no such file.
         replace_audio: leave the clip's own sound out of that file.
         default: auto is every track in MOV and MP4, and elsewhere the clip's own.
     """
@@ -81,6 +100,7 @@ class Selection(_Document):
     handles: Fraction = Field(default=Fraction(0), ge=0)
     track: int = Field(default=1, ge=1)
     matte: MatteChoice | None = None
+    picture: PictureChoice | None = None
     prompt: str = ""
     spans: tuple[TimeSpan, ...] = ()
     style: Style = "original"

@@ -64,6 +64,14 @@ class Cut:
     track: int = 1
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The picture that belongs to a range: of that file, over that range of it, equally long."""
+
+    media: Media
+    span: Span
+
+
 def proxy_frames(span: Span) -> int:
     """How many pictures the proxy and the mask of a range have."""
     return max(1, nearest(span.duration * PROXY_RATE))
@@ -85,12 +93,14 @@ def extract(
     span: Span,
     cut: Cut,
     *,
+    shown: Shown | None = None,
     also: Sequence[graph.nodes.OutputStream] = (),
     progress: Progress | None = None,
 ) -> None:
     """Write the files of `cut`, which are replaced if they exist.
 
     Args:
+        shown: what the proxy shows; None is the clip's own picture.
         also: other files that ffmpeg writes in the same run.
 
     Raises:
@@ -100,7 +110,7 @@ def extract(
     """
     outputs = []
     if cut.mix or cut.mono or cut.proxy:
-        outputs = _outputs(media, span, cut)
+        outputs = _outputs(media, span, cut, shown or Shown(media, span))
     limit = 300 + 60 * float(media.duration)
     run_graph(*outputs, *also, limit=limit, duration=span.duration, progress=progress)
     track = media.track(cut.track)
@@ -110,7 +120,7 @@ def extract(
         _check_frames(cut.mono, _length(span, MONO_RATE))
 
 
-def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStream]:
+def _outputs(media: Media, span: Span, cut: Cut, shown: Shown) -> list[graph.nodes.OutputStream]:
     track = media.track(cut.track)
     sound = guarded(media.path, copyts=None)[str(track.index)]
     exact = _exact_sound(sound, track, media.origin, span)
@@ -131,7 +141,7 @@ def _outputs(media: Media, span: Span, cut: Cut) -> list[graph.nodes.OutputStrea
         elif cut.mono is not None:
             outputs.append(_wave(mono, cut.mono, "pcm_s24le"))
         if cut.proxy is not None:
-            outputs.append(_proxy(proxy_picture(media, span), mono, cut.proxy))
+            outputs.append(_proxy(proxy_picture(shown.media, shown.span), mono, cut.proxy))
     return outputs
 
 

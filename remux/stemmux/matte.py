@@ -16,6 +16,7 @@ from stemmux.errors import MediaError, VerificationFailed
 from stemmux.extract import (
     PROXY_RATE,
     Cut,
+    Shown,
     at_proxy_rate,
     extract,
     for_proxy_time,
@@ -57,6 +58,16 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Cutout:
+    """What is cut out of a clip in the run that writes its mask; see `stemmux.extract`."""
+
+    media: Media
+    span: Span
+    cut: Cut
+    shown: Shown | None = None
+
+
+@dataclass(frozen=True)
 class Taken:
     """Which part of a matte belongs to a range: it starts at `start` s of the matte's own clock."""
 
@@ -69,11 +80,14 @@ def is_still(matte: Media) -> bool:
     return matte.video is not None and matte.video.frames == 1
 
 
-def taken(matte: Media, clip: Media, span: Span) -> Taken:
+def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -> Taken:
     """Line the matte up with the clip, by their first pictures, or by the range itself.
 
     A matte that was exported over the range alone is as long as the range; every other matte is
     counted from the clip's first picture.
+
+    Args:
+        into: seconds of the matte that lie at the clip's first picture, where that is known.
 
     Raises:
         NoPicture: the matte has none.
@@ -92,14 +106,15 @@ def taken(matte: Media, clip: Media, span: Span) -> Taken:
         )
     grace = Fraction(1, PROXY_RATE) + 1 / matte.picture().rate
     length = matte.picture().end - matte.origin
-    if length >= span.end - grace:
-        return Taken(matte.origin + span.start)
-    if abs(length - span.duration) <= grace:
+    begin, end = (into or 0) + span.start, (into or 0) + span.end
+    if length >= end - grace:
+        return Taken(matte.origin + begin)
+    if into is None and abs(length - span.duration) <= grace:
         return Taken(
             matte.origin, ("The matte is as long as the range, and is taken to start with it.",)
         )
     raise MediaError(
-        f"The matte is {float(length):.2f} s long; the range ends at {float(span.end):.2f} s.",
+        f"The matte is {float(length):.2f} s long; the range ends at {float(end):.2f} s.",
         hint="Export the matte over the whole clip, or over exactly the range.",
     )
 
@@ -112,8 +127,7 @@ def write_mask(
     *,
     plane: Plane = "luma",
     invert: bool = False,
-    cut: Cut | None = None,
-    cut_span: Span | None = None,
+    also: Cutout | None = None,
     progress: Progress | None = None,
 ) -> Mask:
     """Write the mask video of a range of `clip` to `out` (MP4), and read it back.
@@ -121,8 +135,7 @@ def write_mask(
     Args:
         plane: which plane of the matte says what is object.
         invert: the matte is black where the object is.
-        cut: what is cut out of the clip in the same run.
-        cut_span: the range of the clip that it is cut from, where `span` is counted otherwise.
+        also: what is cut out of a clip in the same run.
 
     Raises:
         MediaError: the matte does not fit the clip, or has no such plane.
@@ -134,8 +147,15 @@ def write_mask(
         raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
     stream = _binary(matte, part, span, size, plane, invert)
     written = _lossless(stream, out)
-    if cut is not None:
-        extract(clip, cut_span or span, cut, also=[written], progress=progress)
+    if also is not None:
+        extract(
+            also.media,
+            also.span,
+            also.cut,
+            shown=also.shown,
+            also=[written],
+            progress=progress,
+        )
     else:
         limit = 300 + 60 * float(span.end)
         run_graph(written, limit=limit, duration=span.duration, progress=progress)

@@ -12,11 +12,12 @@ import soundfile
 from tests.jobs.bench import Part
 from tests.media.making import Studio, ffmpeg, lag, number_shown
 
-from soundmatte.documents import MatteChoice, Selection
+from soundmatte.documents import MatteChoice, PictureChoice, Selection
 from soundmatte.engines.engine import Answer, Need, Question
 from soundmatte.jobs.cut import Cutting, extract
 from soundmatte.jobs.plan import plan
 from soundmatte.jobs.work import Work
+from stemmux.errors import MediaError, NoPicture
 
 
 class Wants(Part):
@@ -123,3 +124,59 @@ def test_a_stretch_lies_in_the_mix_where_it_says(studio: Studio, tmp_path: Path)
         # Exact but for the rounding to 24 bits.
         assert np.abs(mono[: len(own)] - own).max() < 2.0**-22
     assert any("nearly everything" in note for note in cutting.notes)
+
+
+@pytest.fixture(scope="module")
+def heard(studio: Studio) -> Path:
+    """Pictures 10 to 70 of the clip as a host renders their sound: a file of its own."""
+    source = studio.clip("mov", "25")
+    path = studio.new(".wav")
+    soundfile.write(path, source.sounds[0][10 * 1920 : 70 * 1920], 48_000, subtype="FLOAT")
+    return path
+
+
+def test_sound_picture_and_matte_may_be_files_of_their_own(
+    studio: Studio, mattes: dict[str, Path], heard: Path, tmp_path: Path
+) -> None:
+    """Each with its own clock, and any stretch of them lies where it is heard."""
+    source = studio.clip("mov", "25")
+    selection = Selection(
+        media=heard,
+        picture=PictureChoice(path=source.path, start=Fraction(10, 25)),
+        matte=MatteChoice(path=mattes["clip"], start=Fraction(10, 25)),
+        start=Fraction(5, 25),
+        end=Fraction(55, 25),
+        handles=Fraction(2, 25),
+    )
+    folder = tmp_path / "work"
+    folder.mkdir()
+    wants = Wants("proxy", "mask", "mono")
+    work = extract(plan(Work(selection, wants, folder, folder), nothing), nothing)
+    mix, _ = soundfile.read(work.settled.path)
+    # Without a picture there are no frames to snap to: 2.08 s are 99 840 samples of 48 kHz.
+    assert len(mix) == 54 * 1920
+    assert np.abs(mix - source.sounds[0][13 * 1920 : 67 * 1920]).max() < 2.0**-22
+    cuts = Cutting(work)(20 * 1920, 20 * 1920, nothing)
+    assert cuts.proxy is not None
+    assert cuts.mask is not None
+    assert cuts.mono is not None
+    assert shown(cuts.proxy) == list(range(33, 53))
+    assert covered(cuts.mask) == [number >= 40 for number in range(33, 53)]
+    mono, _ = soundfile.read(cuts.mono)
+    assert lag(source.sounds[0][33 * 1920 : 53 * 1920].mean(axis=1), mono) == 0
+
+
+def test_a_matte_that_ends_too_early_is_refused_by_its_own_clock(
+    studio: Studio, mattes: dict[str, Path], heard: Path, tmp_path: Path
+) -> None:
+    picture = PictureChoice(path=studio.clip("mov", "25").path, start=Fraction(10, 25))
+    matte = MatteChoice(path=mattes["clip"], start=Fraction(20, 25))
+    selection = Selection(media=heard, picture=picture, matte=matte)
+    with pytest.raises(MediaError, match=r"3\.00 s long; the range ends at 3\.20 s"):
+        plan(Work(selection, Wants("mask"), tmp_path, tmp_path), nothing)
+
+
+def test_a_matte_needs_a_picture(mattes: dict[str, Path], heard: Path, tmp_path: Path) -> None:
+    selection = Selection(media=heard, matte=MatteChoice(path=mattes["clip"]))
+    with pytest.raises(NoPicture):
+        plan(Work(selection, Wants("mask"), tmp_path, tmp_path), nothing)

@@ -458,3 +458,13 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing(
     assert done.stderr.startswith("separate: ")
     assert "larger than the disk allows" in done.stderr
     assert files(tmp_path) == set()
+
+
+def test_stems_alone_are_made_where_no_file_with_them_is_wanted(
+    studio: Studio, tmp_path: Path
+) -> None:
+    clip = studio.clip("mov", "25").path
+    made = separate(clip, tmp_path / "out", container="none")
+    assert made.file is None
+    assert files(tmp_path / "out") == {f"{clip.stem}_{role}.wav" for role in ("target", "residual")}
+    assert not any("No file" in note for note in made.notes)

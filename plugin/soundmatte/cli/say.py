@@ -19,7 +19,6 @@ def plan_values(work: Work) -> dict[str, Any]:
     assert work.wanted is not None
     assert work.answer is not None
     track = work.media.track(work.selection.track)
-    kinds = ("target.wav", "residual.wav", f"stems.{work.containers[0]}")
     return {
         "clip": str(work.media.path),
         "start": work.span.start,
@@ -32,7 +31,7 @@ def plan_values(work: Work) -> dict[str, Any]:
         "style": work.selection.style,
         "windows": work.answer.windows,
         "cost": float(work.answer.usd),
-        "writes": [str(work.finished(kind)) for kind in kinds],
+        "writes": [str(work.finished(kind)) for kind in work.kinds[:3]],
         "notes": list(work.notes),
     }
 

@@ -99,7 +99,7 @@ def _work(item: Item) -> Work:
 def _without_products(items: list[Item]) -> list[Item]:
     """The items whose clip is not what another one becomes, as `*.mov` finds it the next time."""
     kinds = ["target.wav", "residual.wav"]
-    kinds += [f"stems.{name}" for name in get_args(ContainerChoice) if name != "auto"]
+    kinds += [f"stems.{name}" for name in get_args(ContainerChoice) if name not in ("auto", "none")]
     products = {
         os.path.normcase(_work(item).finished(kind))
         for item in items

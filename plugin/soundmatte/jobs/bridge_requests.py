@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from pydantic import BaseModel, ValidationError
 
 from soundmatte import __version__
-from soundmatte.documents import MatteChoice, Order, Placement, Selection, Separation
+from soundmatte.documents import Order, PictureChoice, Placement, Selection, Separation
 from soundmatte.errors import SettingsRefused, UsageError
 from soundmatte.jobs import bridge_documents as documents
 from soundmatte.settings import Cloud, Output, load
@@ -116,7 +118,6 @@ def _estimated(request: documents.Estimate) -> documents.Estimated:
         overwrite=request.overwrite,
         accept_doubtful=request.accept_doubtful,
     )
-    kinds = ("target.wav", "residual.wav", *(f"stems.{name}" for name in work.containers))
     return documents.Estimated(
         order=order,
         why=why,
@@ -129,7 +130,7 @@ def _estimated(request: documents.Estimate) -> documents.Estimated:
         handle_out=float(span.end - work.wanted.end),
         rate=track.rate,
         channels=track.channels,
-        writes=tuple(work.finished(kind) for kind in kinds),
+        writes=tuple(work.finished(kind) for kind in work.kinds),
         notes=work.notes,
     )
 
@@ -138,13 +139,10 @@ def _as_set(selection: Selection, output: Output) -> Selection:
     """The selection with what it does not say as in the settings, and with whole paths."""
     unsaid = set(Output.model_fields) - selection.model_fields_set
     said: dict[str, Any] = {name: getattr(output, name) for name in unsaid}
-    if selection.matte is not None:
-        said["matte"] = _whole(selection.matte)
+    for name, file in (("matte", selection.matte), ("picture", selection.picture)):
+        if file is not None:
+            said[name] = file.model_copy(update={"path": file.path.absolute()})
     return selection.model_copy(update={**said, "media": selection.media.absolute()})
-
-
-def _whole(matte: MatteChoice) -> MatteChoice:
-    return matte.model_copy(update={"path": matte.path.absolute()})
 
 
 def _previewed(request: documents.Preview, listener: Listener) -> documents.Previewed:
@@ -153,15 +151,21 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
     selection = request.selection
     if selection.matte is None:
         raise UsageError("There is no matte to show.", hint="Choose one.")
+    clip, start, end = selection.media, selection.start, selection.end
+    into = selection.matte.start
+    if selection.picture is not None:
+        clip, start, end = _seen(selection, selection.picture)
+        into = (into or Fraction(0)) - selection.picture.start
     with listener.stage("preview") as progress:
         made = preview(
-            selection.media,
+            clip,
             selection.matte.path,
             request.output,
             invert=selection.matte.invert,
             matte_from=selection.matte.plane,
-            start=selection.start,
-            end=selection.end,
+            start=start,
+            end=end,
+            matte_start=into,
             progress=progress,
             overwrite=request.overwrite,
         )
@@ -171,6 +175,16 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
         coverage=made.coverage,
         warnings=made.warnings,
     )
+
+
+def _seen(selection: Selection, picture: PictureChoice) -> tuple[Path, Fraction, Fraction]:
+    """The file that is seen while the range is heard, and from when to when of it."""
+    from stemmux.probe import probe
+
+    span = probe(selection.media).span(selection.start, selection.end)
+    # A picture may end some part of a frame before its sound.
+    last = min(picture.start + span.end, probe(picture.path).duration)
+    return picture.path, picture.start + span.start, last
 
 
 def _separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:

@@ -17,9 +17,8 @@ from stemmux.timebase import Span
 
 if TYPE_CHECKING:
     from stemmux.bwf import Encoding
-    from stemmux.extract import Cut
     from stemmux.ffmpeg import Progress
-    from stemmux.matte import Mask
+    from stemmux.matte import Cutout, Mask
 
 _ENCODINGS: dict[str, Encoding] = {"16": "s16", "24": "s24", "32f": "f32"}
 
@@ -66,6 +65,7 @@ class Cutting:
 
     def _cut(self, first: int, frames: int, progress: Progress) -> Cuts:
         from stemmux.extract import Cut, extract
+        from stemmux.matte import Cutout
 
         work, (media, span) = self._work, self._work.known
         assert work.answer is not None
@@ -76,13 +76,15 @@ class Cutting:
         proxy = work.unfinished("proxy.mov") if "proxy" in needs else None
         cut = Cut(mono=mono, proxy=proxy, track=work.selection.track) if mono or proxy else None
         where = Span(span.start + begin, span.start + end)
+        shown = work.shown(where)
         if "mask" in needs:
-            mask = self._masked(begin, end, cut, where, progress)
+            also = Cutout(media, where, cut, shown) if cut is not None else None
+            mask = self._masked(begin, end, also, progress)
             if not mask.coverage:
                 return Cuts(covered=0.0)
             return Cuts(mono, proxy, mask.path, mask.coverage)
         if cut is not None:
-            extract(media, where, cut, progress=progress)
+            extract(media, where, cut, shown=shown, progress=progress)
         return Cuts(mono, proxy)
 
     def clear(self) -> None:
@@ -90,28 +92,28 @@ class Cutting:
         self._work.unneeded(*map(self._work.unfinished, ("mono.wav", "proxy.mov", "mask.mp4")))
 
     def _masked(
-        self, begin: Fraction, end: Fraction, cut: Cut | None, where: Span, progress: Progress
+        self, begin: Fraction, end: Fraction, also: Cutout | None, progress: Progress
     ) -> Mask:
         """The mask video of a stretch of the range, and in the same run what else is cut of it."""
         from stemmux.matte import taken, write_mask
         from stemmux.probe import probe
 
-        work, (media, span) = self._work, self._work.known
+        work, (_, span) = self._work, self._work.known
+        picture = work.shown(span).media
         choice = work.selection.matte
         assert choice is not None
         matte = probe(choice.path, picture=True)
         # Where the range begins in the matte is settled for the whole range. Counted from the
         # matte's own first picture, its parts can be named one by one.
-        start = taken(matte, media, span).start - matte.origin
+        start = taken(matte, picture, span, choice.start).start - matte.origin
         mask = write_mask(
             matte,
-            media,
+            picture,
             Span(start + begin, start + min(end, span.duration)),
             work.unfinished("mask.mp4"),
             plane=choice.plane,
             invert=choice.invert,
-            cut=cut,
-            cut_span=where,
+            also=also,
             progress=progress,
         )
         if mask.coverage:

@@ -90,7 +90,8 @@ class Job:
 def key_of(order: Order, identity: Mapping[str, Any]) -> str:
     """The same for the same separation: what is asked, of which files as they are, to where."""
     selection = order.selection
-    files = [selection.media, *([selection.matte.path] if selection.matte else [])]
+    others = (part.path for part in (selection.matte, selection.picture) if part is not None)
+    files = [selection.media, *others]
     stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.exists()]
     told = order.model_dump(mode="json", exclude={"terms", "overwrite", "accept_doubtful"})
     words = json.dumps([told, stamps, identity], sort_keys=True)

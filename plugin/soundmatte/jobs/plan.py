@@ -41,7 +41,8 @@ def plan(work: Work, progress: Progress) -> Work:
     track = media.track(selection.track)
     wanted = media.span(selection.start, selection.end)
     span = with_handles(media, wanted, selection.handles)
-    work = work.having(media=media, wanted=wanted, span=span)
+    picture = probe(selection.picture.path) if selection.picture is not None else None
+    work = work.having(media=media, picture=picture, wanted=wanted, span=span)
     answer = work.engine.consider(_checked(work.question))
     if selection.style not in answer.styles:
         raise EngineRefused(
@@ -51,7 +52,7 @@ def plan(work: Work, progress: Progress) -> Work:
         )
     notes = [*media.warnings, *answer.notes, *_handle_notes(work)]
     if selection.matte is not None:
-        notes += _check_matte(work, media, span)
+        notes += _check_matte(work, span)
     if len(media.audio) > 1:
         notes.append(
             f"The clip has {len(media.audio)} audio tracks; number {selection.track} is separated."
@@ -94,20 +95,20 @@ def _checked(question: Question) -> Question:
     return question
 
 
-def _check_matte(work: Work, media: Media, span: Span) -> list[str]:
+def _check_matte(work: Work, span: Span) -> list[str]:
     from stemmux.matte import has_alpha, taken
     from stemmux.probe import probe
 
-    assert work.selection.matte is not None
-    matte = probe(work.selection.matte.path, picture=True)
-    if work.selection.matte.plane == "alpha" and not has_alpha(matte):
+    choice = work.selection.matte
+    assert choice is not None
+    matte = probe(choice.path, picture=True)
+    if choice.plane == "alpha" and not has_alpha(matte):
         raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")
-    return list(taken(matte, media, span).notes)
+    return list(taken(matte, work.shown(span).media, span, choice.start).notes)
 
 
 def _check_output(work: Work, media: Media, span: Span, samples_per_second: int) -> None:
-    kinds = ["target.wav", "residual.wav", *(f"stems.{name}" for name in work.containers)]
-    for path in map(work.finished, kinds):
+    for path in map(work.finished, work.kinds):
         if path.is_dir() or (path.exists() and path.samefile(media.path)):
             what = "a folder" if path.is_dir() else "the clip itself"
             raise OutputRefused(
@@ -117,7 +118,7 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
         if path.exists() and not work.overwrite and not mine:
             raise exists(path)
     needed = float(span.duration) * samples_per_second * _BYTES_PER_SAMPLE
-    needed += media.path.stat().st_size
+    needed += media.path.stat().st_size if work.containers else 0
     folder = next(
         p for p in (work.output.absolute(), *work.output.absolute().parents) if p.exists()
     )

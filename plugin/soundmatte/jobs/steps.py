@@ -110,6 +110,8 @@ def remux(work: Work, progress: Progress) -> Work:
 
     media, _ = work.known
     stems, chosen = _stems(work), work.selection
+    if chosen.container == "none":
+        return work
     refused: Exception | None = None
     for container in work.containers:
         try:

@@ -19,6 +19,7 @@ from soundmatte.engines.engine import Answer, Engine, Estimate, Generated, Quest
 from soundmatte.jobs.cache import Cache
 from soundmatte.jobs.lanes import Lanes
 from stemmux.conform import Conformed
+from stemmux.extract import Shown
 from stemmux.grid import Mix, Split
 from stemmux.mux import Muxed
 from stemmux.origination import Origination
@@ -43,6 +44,7 @@ class Work:
         delivered: kinds of finished files that this job has put there already.
         accept_doubtful: stems that do not pass the gate are delivered all the same.
         say: tells the person where the work stands.
+        picture: what is seen, where that is a file of its own.
         wanted: the range that was chosen.
         span: what is separated: the range and its handles.
     """
@@ -60,6 +62,7 @@ class Work:
     delivered: frozenset[str] = frozenset()
     say: Callable[[str], None] = lambda text: None
     media: Media | None = None
+    picture: Media | None = None
     wanted: Span | None = None
     span: Span | None = None
     answer: Answer | None = None
@@ -88,6 +91,15 @@ class Work:
         assert self.media is not None
         assert self.span is not None
         return self.media, self.span
+
+    def shown(self, span: Span) -> Shown:
+        """What is seen over a range of the clip."""
+        assert self.media is not None
+        if self.picture is None:
+            return Shown(self.media, span)
+        assert self.selection.picture is not None
+        start = self.selection.picture.start
+        return Shown(self.picture, Span(start + span.start, start + span.end))
 
     @property
     def settled(self) -> Mix:
@@ -122,7 +134,7 @@ class Work:
         )
         files = [
             self.selection.media,
-            *([self.selection.matte.path] if self.selection.matte else []),
+            *(part.path for part in (self.selection.matte, self.selection.picture) if part),
         ]
         stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
         span = [str(self.span.start), str(self.span.end)] if self.span else []
@@ -161,7 +173,12 @@ class Work:
     def containers(self) -> tuple[str, ...]:
         """What the file with the stems may become, in the order in which it is tried."""
         chosen = self.selection.container
-        return ("mov", "mkv") if chosen == "auto" else (chosen,)
+        return {"auto": ("mov", "mkv"), "none": ()}.get(chosen, (chosen,))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The finished files that there may be; of several containers there will be one."""
+        return ("target.wav", "residual.wav", *(f"stems.{name}" for name in self.containers))
 
     def finished(self, kind: str) -> Path:
         """Where a finished file goes, such as `target.wav`."""

@@ -92,6 +92,7 @@ def preview(
     matte_from: Literal["luma", "alpha"] = "luma",
     start: Fraction | None = None,
     end: Fraction | None = None,
+    matte_start: Fraction | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Preview:
@@ -105,6 +106,8 @@ def preview(
         matte_from: which plane of the matte says what is object.
         start: start of the range, s since the clip's first picture; its start by default.
         end: end of the range; the clip's end by default.
+        matte_start: s of the matte that lie at the clip's first picture; told from its length
+            by default.
         progress: told the share done, 0 to 1; may raise to end the work, and then no file is left.
         overwrite: replace what is there.
 
@@ -122,7 +125,7 @@ def preview(
                 f"The preview would take the place of {path.name}.", hint="Name another folder."
             )
     plan = _planned(media, media.span(start, end))
-    offset, warnings = _aligned(cut, media, plan.span)
+    offset, warnings = _aligned(cut, media, plan.span, matte_start)
     pictures = _pictures(media, cut, plan, offset, invert, matte_from)
     with (
         replacing(sheet, overwrite=overwrite) as sheet_part,
@@ -155,15 +158,17 @@ def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
-def _aligned(matte: Media, clip: Media, span: Span) -> tuple[Fraction, tuple[str, ...]]:
+def _aligned(
+    matte: Media, clip: Media, span: Span, into: Fraction | None
+) -> tuple[Fraction, tuple[str, ...]]:
     """When the range starts, s since the matte's first picture; and what does not fit."""
     try:
-        return taken(matte, clip, span).start - matte.origin, ()
+        return taken(matte, clip, span, into).start - matte.origin, ()
     except NoPicture:
         raise
     except MediaError as error:
         # A separation would be refused; a picture of what is wrong says more.
-        return span.start, (str(error),)
+        return (into or 0) + span.start, (str(error),)
 
 
 def _pictures(
