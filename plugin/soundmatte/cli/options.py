@@ -137,7 +137,8 @@ Bits = Annotated[
 Container = Annotated[
     ContainerWord | None,
     typer.Option(
-        "--container", help="Kind of file that holds clip and stems; auto: MOV, else MKV."
+        "--container",
+        help="Kind of file that holds clip and stems; auto: MOV, else MKV; none: stems alone.",
     ),
 ]
 ReplaceAudio = Annotated[
