@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""In a copy of the file: a clip alone, mixed down and rendered.
+
+Whatever is heard of the strip is exported, hidden offsets and retiming too, but for its volume and
+pan, which the stems get afterwards. The copy is thrown away, so nothing is put back. This module
+must not know who asked, nor where the clip's own files are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import bpy
+
+from . import compat, wav
+from .clip import Clip
+from .refusal import Refusal
+
+#: Told the share that is done, 0 to 1, and what is being done.
+Report = Callable[[float, str], None]
+
+#: Blender's names for a mixdown's channels.
+_LAYOUTS = {
+    1: "MONO",
+    2: "STEREO",
+    3: "STEREO_LFE",
+    4: "SURROUND4",
+    5: "SURROUND5",
+    6: "SURROUND51",
+    7: "SURROUND61",
+    8: "SURROUND71",
+}
+#: What an engine looks at needs no more than this (pixels).
+_LONG_SIDE = 640
+#: Share of the work that the sound is.
+_SOUND_SHARE = 0.2
+
+
+def export(clip: Clip, folder: str, report: Report) -> dict[str, Any]:
+    """Make a clip's files in a folder.
+
+    Returns:
+        Paths: `sound`, and `picture` and `matte` where they had to be rendered, else None;
+        `notes`.
+
+    Raises:
+        Refusal: a strip is not in the copy, or a file did not become what it should be.
+        OSError, RuntimeError: what the system or Blender says.
+    """
+    scene = bpy.data.scenes[clip.scene]
+    report(0.05, "Reading the sound")
+    sound = mix_down(scene, clip, folder)
+    wanted = {"picture": clip.picture, "matte": clip.matte}
+    renders = [name for name, part in wanted.items() if part is not None and not part.path]
+    made: dict[str, Any] = {"sound": sound, "picture": None, "matte": None, "notes": []}
+    for number, name in enumerate(renders):
+        each = (1 - _SOUND_SHARE) / len(renders)
+        begin = _SOUND_SHARE + each * number
+
+        def told(share: float, begin: float = begin, each: float = each, name: str = name) -> None:
+            report(begin + each * share, f"Rendering the {name}")
+
+        made[name] = os.path.join(folder, f"{name}.mp4")
+        (show_picture if name == "picture" else show_matte)(scene, clip)
+        render(scene, clip, made[name], told, grey=name == "matte")
+    return made
+
+
+def mix_down(scene: Any, clip: Clip, folder: str) -> str:
+    """The path of a WAV of what is heard of the clip's strip alone, of exactly its samples."""
+    strip = _strip(scene, clip.strip)
+    _alone(scene, [strip])
+    for speaker in bpy.data.speakers:
+        speaker.muted = True
+    if not clip.baked:
+        strip.volume, strip.pan = 1.0, 0.0
+    meta = strip.parent_meta()
+    while meta is not None:
+        # The stems will lie in the same meta strip, and get its volume there.
+        if hasattr(meta, "volume"):
+            _still(scene, meta, "volume")
+            meta.volume = 1.0
+        meta = meta.parent_meta()
+    # One frame more, since Blender counts a mixdown's length without its part of a sample.
+    _frames(scene, clip.first - clip.handle_in, clip.end + clip.handle_out + 1)
+    if clip.handle_in:
+        compat.set_first(strip, scene.frame_start)
+    if clip.handle_out:
+        compat.set_end(strip, clip.end + clip.handle_out)
+    mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
+    with bpy.context.temp_override(scene=scene):
+        bpy.ops.sound.mixdown(
+            filepath=mixdown,
+            check_existing=False,
+            relative_path=False,
+            container="WAV",
+            codec="PCM",
+            format="F32",
+            mixrate=clip.rate,
+            channels=_LAYOUTS[clip.channels],
+        )
+    wav.cut(mixdown, path, clip.samples, clip.rate, clip.channels)
+    os.unlink(mixdown)
+    return path
+
+
+def show_picture(scene: Any, clip: Clip) -> None:
+    """Leave nothing to be seen but the clip's picture: its movie strip, or what hides it."""
+    matte = clip.matte
+    movie = compat.all_strips(scene.sequence_editor).get(clip.partner) if clip.partner else None
+    if movie is not None and not _used(scene, movie):
+        _alone(scene, [movie])
+        _opaque(scene, movie)
+        return
+    for strip in compat.all_strips(scene.sequence_editor):
+        is_matte = matte is not None and (
+            (matte.kind in ("strip", "file") and strip.name == matte.name)
+            or (matte.kind == "channel" and strip.channel == int(matte.name))
+        )
+        if is_matte or strip.type == "SOUND":
+            strip.mute = True
+
+
+def show_matte(scene: Any, clip: Clip) -> None:
+    """Leave nothing to be seen but the clip's matte."""
+    matte = clip.matte
+    assert matte is not None
+    editor = scene.sequence_editor
+    if matte.kind == "mask":
+        strips = [_mask_strip(scene, clip)]
+    elif matte.kind == "channel":
+        strips = [
+            strip
+            for strip in compat.strips(editor)
+            if strip.channel == int(matte.name) and strip.type != "SOUND"
+        ]
+    else:
+        strips = [_strip(scene, matte.name)]
+    _alone(scene, strips)
+    for strip in strips:
+        _opaque(scene, strip)
+
+
+def render(scene: Any, clip: Clip, path: str, told: Callable[[float], None], *, grey: bool) -> None:
+    """What is to be seen, over the range with its handles, as an MP4 of the timeline's frames.
+
+    The view transform is Standard: a project's own would show white as grey.
+    """
+    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
+    _output(scene, path, grey=grey)
+    _frames(scene, first, end)
+
+    def count(rendered: Any, *_: Any) -> None:
+        told(min(1.0, (rendered.frame_current - first + 1) / (end - first)))
+
+    bpy.app.handlers.render_write.append(count)
+    try:
+        bpy.ops.render.render(animation=True, scene=scene.name)
+    finally:
+        bpy.app.handlers.render_write.remove(count)
+    made = bpy.data.movieclips.load(path).frame_duration if os.path.isfile(path) else 0
+    if made != end - first:
+        raise Refusal(
+            f"Blender rendered {made} of {end - first} frames.",
+            "Make room on the disk, or try again.",
+        )
+
+
+def _output(scene: Any, path: str, *, grey: bool) -> None:
+    output = scene.render
+    compat.write_movies(output)
+    output.image_settings.color_mode = "BW" if grey else "RGB"
+    movie = output.ffmpeg
+    movie.format, movie.codec, movie.audio_codec = "MPEG4", "H264", "NONE"
+    movie.constant_rate_factor, movie.ffmpeg_preset = "HIGH", "REALTIME"
+    movie.gopsize, movie.use_max_b_frames, movie.use_autosplit = 12, False, False
+    output.filepath, output.use_file_extension = path, False
+    output.use_sequencer, output.use_compositing = True, False
+    output.use_overwrite, output.use_placeholder, output.use_stamp = True, False, False
+    output.use_border = output.use_multiview = False
+    output.frame_map_old = output.frame_map_new = 100
+    output.dither_intensity = 0.0
+    view = scene.view_settings
+    view.view_transform, view.look = "Standard", "None"
+    view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False
+    _size(output)
+
+
+def _size(output: Any) -> None:
+    """The largest even size within what an engine looks at, in the canvas's own shape."""
+    wide, high = output.resolution_x, output.resolution_y
+    most = min(100, 100 * _LONG_SIDE // max(wide, high))
+    for percent in range(max(most, 1), 0, -1):
+        width, height = wide * percent // 100, high * percent // 100
+        if width % 2 == height % 2 == 0 and min(width, height) >= 16 and percent * 2 > most:
+            output.resolution_percentage = percent
+            return
+    # No percentage gives an even size: one column or row less of the canvas does.
+    output.resolution_x, output.resolution_y = wide - wide % 2, high - high % 2
+    output.resolution_percentage = 100
+
+
+def _frames(scene: Any, first: int, end: int) -> None:
+    scene.use_preview_range = False
+    scene.frame_start, scene.frame_end, scene.frame_step = first, end - 1, 1
+
+
+def _strip(scene: Any, name: str) -> Any:
+    strip = compat.all_strips(scene.sequence_editor).get(name)
+    if strip is None:
+        raise Refusal(f"{name} is not on the timeline any more.", "Select the clip once more.")
+    return strip
+
+
+def _alone(scene: Any, wanted: Iterable[Any]) -> None:
+    """Mute everything but some strips and the meta strips that they lie in."""
+    editor = scene.sequence_editor
+    heard = set()
+    for strip in wanted:
+        _unmuted_channel(strip.parent_meta() or editor, strip)
+        heard.add(strip.name)
+        heard.update(child.name for child in _children(strip))
+        meta = strip.parent_meta()
+        while meta is not None:
+            _unmuted_channel(meta.parent_meta() or editor, meta)
+            heard.add(meta.name)
+            meta = meta.parent_meta()
+    chosen = {strip.name for strip in wanted}
+    for strip in compat.all_strips(editor):
+        inside = strip.name in heard
+        # What lies in a meta strip that was chosen stays as the editor has it.
+        if not inside:
+            strip.mute = True
+        elif strip.name in chosen or _holds(strip, chosen):
+            strip.mute = False
+
+
+def _unmuted_channel(owner: Any, strip: Any) -> None:
+    owner.channels[strip.channel].mute = False
+
+
+def _children(strip: Any) -> list[Any]:
+    if strip.type != "META":
+        return []
+    direct = list(compat.strips(strip))
+    return direct + [below for child in direct for below in _children(child)]
+
+
+def _holds(strip: Any, names: set[str]) -> bool:
+    return any(child.name in names for child in _children(strip))
+
+
+def _opaque(scene: Any, strip: Any) -> None:
+    """Show a strip as it is, whatever it is mixed with on the timeline."""
+    _still(scene, strip, "blend_alpha")
+    strip.blend_alpha, strip.blend_type = 1.0, "REPLACE"
+
+
+def _still(scene: Any, strip: Any, name: str) -> None:
+    """Let nothing move a value of a strip any more."""
+    path = f"{strip.path_from_id()}.{name}"
+    for curve in compat.curves(scene):
+        if curve.data_path == path:
+            curve.mute = True
+
+
+def _used(scene: Any, strip: Any) -> bool:
+    return any(strip in compat.inputs(other) for other in compat.all_strips(scene.sequence_editor))
+
+
+def _mask_strip(scene: Any, clip: Clip) -> Any:
+    """A strip that shows a Mask over the whole range."""
+    assert clip.matte is not None
+    mask = bpy.data.masks.get(clip.matte.name)
+    if mask is None:
+        raise Refusal(f"There is no mask {clip.matte.name} any more.", "Choose another one.")
+    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
+    begins = clip.matte.origin
+    # A strip holds the last frame of its Mask; let the Mask go on instead.
+    mask.frame_end = max(mask.frame_end, mask.frame_start + end - begins + 1)
+    if begins > first:
+        mask.frame_start, begins = mask.frame_start - (begins - first), first
+    strips = compat.strips(scene.sequence_editor)
+    strip = strips.new_mask(name="matte", mask=mask, channel=1, frame_start=begins)
+    compat.set_end(strip, end)
+    compat.set_first(strip, first)
+    return strip

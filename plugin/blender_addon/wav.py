@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first so many samples of a WAV of 32-bit floats, as a file of their own.
+
+Blender's mixdown repeats its last block, and may still be writing when it says that it is done; so
+what it wrote is measured by what lies on the disk, never by what its header says. This module must
+not know Blender.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from typing import BinaryIO
+
+#: Seconds without a byte more after which nothing more is expected.
+PATIENCE = 15.0
+_BLOCK = 1 << 20
+#: Where each channel belongs, by their number (bits of WAVEFORMATEXTENSIBLE).
+_SPEAKERS = {1: 0x4, 2: 0x3, 3: 0xB, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
+_FLOAT_GUID = bytes.fromhex("0300000000001000800000aa00389b71")
+_EXTENSIBLE = 0xFFFE
+_MOST = 0xFFFFFFFF
+
+
+def cut(source: str, path: str, samples: int, rate: int, channels: int) -> None:
+    """Write the first samples of a mixdown to `path`, once they are all there.
+
+    Args:
+        samples: of each channel.
+        rate: Hz.
+
+    Raises:
+        OSError: the mixdown holds less, or there is no room; `path` is not there then.
+    """
+    size = samples * channels * 4
+    begin = _arrived(source, size, channels)
+    try:
+        with open(source, "rb") as file, open(path, "wb") as made:
+            file.seek(begin)
+            made.write(_head(size, rate, channels))
+            _copy(file, made, size)
+    except BaseException:
+        if os.path.exists(path):
+            os.unlink(path)
+        raise
+
+
+def _arrived(source: str, size: int, channels: int) -> int:
+    """Where the samples begin, once `size` bytes of them are on the disk."""
+    known, since = -1, time.monotonic()
+    while True:
+        there = os.path.getsize(source) if os.path.isfile(source) else 0
+        begin = _data(source, channels) if there > known else 0
+        if begin and there >= begin + size:
+            return begin
+        if there != known:
+            known, since = there, time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            raise OSError(f"Blender's mixdown ended after {max(0, there)} of {size} bytes")
+        time.sleep(0.02)
+
+
+def _data(source: str, channels: int) -> int:
+    """Offset of the samples; 0 while there are none."""
+    with open(source, "rb") as file:
+        head = file.read(4096)
+    if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
+        return 0
+    at = 12
+    while at + 8 <= len(head):
+        name, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
+        at += 8
+        if name == b"data":
+            return at
+        if name == b"fmt ":
+            found, bits = struct.unpack_from("<2xH10xH", head, at)
+            if (found, bits) != (channels, 32):
+                raise OSError(f"Blender mixed down {found} channels of {bits} bits")
+        at += size + size % 2
+    return 0
+
+
+def _head(size: int, rate: int, channels: int) -> bytes:
+    """Everything before the samples; RF64 where a WAV could not name its size."""
+    block = channels * 4
+    form = struct.pack("<HHIIHH", _EXTENSIBLE, channels, rate, rate * block, block, 32)
+    form += struct.pack("<HHI", 22, 32, _SPEAKERS[channels]) + _FLOAT_GUID
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form
+    chunks += b"fact" + struct.pack("<II", 4, min(size // block, _MOST))
+    whole = 4 + len(chunks) + 8 + size
+    if whole <= _MOST:
+        return (
+            b"RIFF"
+            + struct.pack("<I", whole)
+            + b"WAVE"
+            + chunks
+            + b"data"
+            + struct.pack("<I", size)
+        )
+    sizes = struct.pack("<QQQI", whole + 36, size, size // block, 0)
+    chunks = b"ds64" + struct.pack("<I", len(sizes)) + sizes + chunks
+    return (
+        b"RF64" + struct.pack("<I", _MOST) + b"WAVE" + chunks + b"data" + struct.pack("<I", _MOST)
+    )
+
+
+def _copy(source: BinaryIO, made: BinaryIO, size: int) -> None:
+    while size:
+        block = source.read(min(size, _BLOCK))
+        if not block:
+            raise OSError("Blender's mixdown became shorter")
+        made.write(block)
+        size -= len(block)
