@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-SOURCE = Path(__file__).parents[2] / "plugin" / "blender_addon"
+PLUGIN = Path(__file__).parents[2] / "plugin"
+SOURCE = PLUGIN / "blender_addon"
 _NAME = "blender_addon_without_blender"
 
 
@@ -15,6 +16,7 @@ def module(name: str) -> ModuleType:
     """One module of the extension; those that import bpy cannot be had here."""
     if _NAME not in sys.modules:
         package = ModuleType(_NAME)
-        package.__path__ = [str(SOURCE)]
+        # The client of the engine lies elsewhere: only the built extension has its own copy.
+        package.__path__ = [str(SOURCE), str(PLUGIN / "soundmatte" / "hosts")]
         sys.modules[_NAME] = package
     return importlib.import_module(f"{_NAME}.{name}")

@@ -29,10 +29,10 @@ LIMIT = 5.0
 Event = Dict[str, Any]
 Name = Union[str, "os.PathLike[str]"]
 
-#: Of an editor's own Python; another interpreter must not see them.
-_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
-#: Windows: no console window, and no Ctrl+C of the editor's console.
-_CREATION = 0x08000000 | 0x00000200 if os.name == "nt" else 0
+#: Windows: no console window, no Ctrl+C of the editor's console, and behind the editor.
+CREATION = 0x08000000 | 0x00000200 | 0x00004000 if os.name == "nt" else 0
+#: Elsewhere, how far behind the editor; see `step_back`.
+NICE = 10
 _ENDS = ("done", "error")
 
 
@@ -70,7 +70,7 @@ class BridgeClient:
         Args:
             argv: the engine's command, such as `["/opt/…/soundmatte", "bridge"]`.
             log: file that the engine's notes and faults are appended to.
-            environment: of the engine; by default the editor's, without what is Python's there.
+            environment: of the engine; by default `own_environment()`.
 
         Raises:
             BridgeError: it cannot be started.
@@ -191,7 +191,7 @@ class BridgeClient:
         try:
             self._process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
-            _end_tree(self._process)
+            end_tree(self._process)
         for thread in self._threads:
             thread.join(timeout=1.0)
         self._kept = self.poll()
@@ -226,13 +226,13 @@ class BridgeClient:
             self._open.discard(event["id"])
         return [event]
 
-    def _failed(self, message: str, hint: str) -> List[Event]:
+    def _failed(self, message: str, hint: str, kind: str = "EngineEnded") -> List[Event]:
         """Nothing more will come: end the engine, and every request that is open."""
         if self.failure is None:
-            self.failure = BridgeError(message, hint, "EngineEnded")
+            self.failure = BridgeError(message, hint, kind)
         self.end()
         ended, self._open = sorted(self._open, key=int), set()
-        told = {"event": "error", "kind": "EngineEnded", "message": message, "hint": hint}
+        told = {"event": "error", "kind": kind, "message": message, "hint": hint}
         return [dict(told, id=name, exit_code=1) for name in ended]
 
     def _read(self) -> None:
@@ -256,22 +256,22 @@ class BridgeClient:
 def _started(
     argv: Sequence[str], log: str, environment: Optional[Dict[str, str]]
 ) -> "subprocess.Popen[bytes]":
-    if environment is None:
-        environment = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
     try:
         with open(log, "ab") as stderr:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=environment,
+                env=own_environment() if environment is None else environment,
                 # Windows' Python 3.6 cannot do both; nothing is inheritable there anyway.
                 close_fds=os.name != "nt",
                 # Ctrl+C in the terminal that an editor was started from is the editor's.
                 start_new_session=os.name != "nt",
-                creationflags=_CREATION,
+                creationflags=CREATION,
             )
+        step_back(process)
+        return process
     except (OSError, ValueError) as error:
         raise BridgeError(
             f"The engine cannot be started: {error}.",
@@ -289,13 +289,14 @@ def _event(line: bytes) -> Optional[Event]:
 
 
 def _refusal(version: Any) -> Optional[List[str]]:
-    """Why an engine with that version of the documents cannot be used, and what is to be done."""
+    """Why an engine with that version of the documents cannot be used, the way out, the kind."""
     if version == VERSION:
         return None
     newer = isinstance(version, int) and version > VERSION
     message = "The engine speaks version {} of the documents, this plugin version {}."
     side = "this editor's Soundmatte plugin" if newer else "Soundmatte's engine"
-    return [message.format(version, VERSION), f"Update {side}."]
+    kind = "EngineNewer" if newer else "EngineOlder"
+    return [message.format(version, VERSION), f"Update {side}.", kind]
 
 
 def _result(event: Event) -> Any:
@@ -304,13 +305,37 @@ def _result(event: Event) -> Any:
     raise BridgeError(event["message"], event["hint"], event["kind"], event["exit_code"])
 
 
-def _end_tree(process: "subprocess.Popen[bytes]") -> None:
+def own_environment() -> Dict[str, str]:
+    """The editor's environment without what is meant for its own Python.
+
+    Names with an underscore behind PYTHON are left: they are other programs', or harm nobody.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PYTHON_")
+        or not name.startswith(("PYTHON", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV"))
+    }
+
+
+def step_back(process: "subprocess.Popen[bytes]") -> None:
+    """Let a process, which leads a session of its own, and all that it starts, give way to others.
+
+    Windows has done so from its creation flags.
+    """
+    if os.name != "nt":
+        # The whole group: threads that it has already would be left out otherwise.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, process.pid, NICE)
+
+
+def end_tree(process: "subprocess.Popen[bytes]") -> None:
     """End a process and everything that it started, at once."""
     if os.name == "nt":
         words = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
         nothing = subprocess.DEVNULL
         subprocess.call(
-            words, stdin=nothing, stdout=nothing, stderr=nothing, creationflags=_CREATION
+            words, stdin=nothing, stdout=nothing, stderr=nothing, creationflags=CREATION
         )
     else:
         # Stopped, it starts nothing while its children are looked for.
