@@ -333,13 +333,12 @@ class Person:
         yield from self.key("RET")
         yield from self.redraw()
 
-    def choose(self, target: str, down: int) -> Steps:
-        """Open a drop-down of the sidebar, go down (up where negative) so many entries, Return."""
+    def choose(self, target: str, letter: str) -> Steps:
+        """Open a drop-down of the sidebar and press the letter that is underlined in an entry."""
         yield from self.click(target)
-        yield from self.wait(0.2)
-        for _ in range(abs(down)):
-            yield from self.key("DOWN_ARROW" if down > 0 else "UP_ARROW")
-        yield from self.key("RET")
+        yield from self.wait(0.3)
+        # Arrow keys that are simulated do not move in a menu; letters do.
+        yield from self.key(letter.upper())
         yield from self.redraw()
 
     def open(self, path: Path | str) -> Steps:
