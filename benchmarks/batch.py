@@ -23,6 +23,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "service"), str(ROOT / "tests" / "separation")]
 
+from stemmux import threads  # noqa: E402
+
+threads.one_each()
+
 import fixtures  # noqa: E402
 import matrix  # noqa: E402
 import numpy as np  # noqa: E402
@@ -76,7 +80,7 @@ def work(service: Any, folder: Path, jobs: int, processors: int) -> tuple[list[I
     items = batch.prepared(lines, rest)
     print(f"checked after {time.monotonic() - began:.1f} s, at most {totals(items).planned} USD")
     lanes = Lanes(processors, jobs)
-    with crew.Crew(lanes, processors + jobs, lambda item: None) as workers:
+    with crew.Crew(lanes, lanes.threads, lambda item: None) as workers:
         for item in items:
             if item.state == "waiting":
                 workers.give(item)

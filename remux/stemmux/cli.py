@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemmux import __version__
+from stemmux import __version__, threads
 from stemmux.console import Console, answer, print_json
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file th
 def main() -> None:
     """Entry point of the console script."""
     as_json = "--json" in sys.argv
+    threads.one_each()
     sys.exit(answer(lambda: app(prog_name="stemmux"), "stemmux", as_json=as_json))
 
 

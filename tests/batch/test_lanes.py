@@ -133,9 +133,27 @@ def test_a_place_given_to_one_who_gives_up_is_not_lost(monkeypatch: pytest.Monke
     assert lane._free == 1
 
 
+def test_whoever_has_a_place_may_ask_for_it_again() -> None:
+    lane, came = Lane(1), threading.Event()
+
+    def ask() -> None:
+        with lane.place():
+            came.set()
+
+    with lane.place():
+        with lane.place():
+            other = threading.Thread(target=ask)
+            other.start()
+        # The place is still taken, by this thread.
+        assert not came.wait(0.05)
+    assert came.wait(5)
+    other.join(5)
+    assert lane._free == 1
+
+
 def test_the_two_lanes_know_nothing_of_each_other() -> None:
     lanes = Lanes(processors=1, network=1)
-    with lanes.network(), lanes.processor():
+    with lanes.processor(), lanes.network():
         pass
     with lanes.processor():
         done = threading.Event()

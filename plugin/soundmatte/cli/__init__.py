@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soundmatte import __version__
+from stemmux import threads
 from stemmux.console import answer
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ COMMANDS = {
 def main() -> None:
     """Entry point of the console script."""
     words = sys.argv[1:]
+    threads.one_each()
     # A shell that completes words asks for every option of every command.
     completing = "_SOUNDMATTE_COMPLETE" in os.environ
     program = built(COMMANDS if completing else words[:1])

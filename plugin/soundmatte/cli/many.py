@@ -98,12 +98,13 @@ class How:
         from soundmatte.jobs.lanes import Lanes
 
         computing = self.processors or processors()
-        threads = computing + (self.network if remote else 0)
+        lanes = Lanes(computing, self.network)
+        threads = lanes.threads if remote else computing
 
         def changed(item: Item) -> None:
             self.tell(board, item)
 
-        return Crew(Lanes(computing, self.network), min(threads, most or threads), changed)
+        return Crew(lanes, min(threads, most or threads), changed)
 
     def tell(self, board: Board, item: Item) -> None:
         """Show an item; one that is over is also printed, where that was asked for."""

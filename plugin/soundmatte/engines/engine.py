@@ -8,6 +8,7 @@ them fit the mix is `stemmux.conform`'s subject.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -88,6 +89,14 @@ class Cuts:
 #: Cuts what the engine needs of a stretch: first sample of the mix, and how many. The files stand
 #: until the next call.
 Cutter = Callable[[int, int, Progress], Cuts]
+#: A turn at a service, to be had for as long as it has something to do for the job. What is given
+#: is called a few times a second during the wait for it, and may raise to give it up.
+Turn = Callable[[Callable[[], object]], AbstractContextManager[None]]
+
+
+def at_once(tick: Callable[[], object]) -> AbstractContextManager[None]:
+    """The turn of whoever is alone."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class Material:
         job: its id, for whoever reads what was put down.
         mix: WAV, every channel, the clip's own rate.
         cut: makes the other files that are needed.
+        turn: to be taken by whoever asks a service.
         say: tells the person where the work stands.
         work: what is needed to do the same work again, as JSON values.
     """
@@ -109,6 +119,7 @@ class Material:
     say: Callable[[str], None] = lambda text: None
     work: dict[str, Any] = field(default_factory=dict)
     job: str = ""
+    turn: Turn = at_once
 
 
 @dataclass(frozen=True)

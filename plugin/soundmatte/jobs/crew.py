@@ -54,7 +54,7 @@ class Crew:
         """Nobody works before the context is entered.
 
         Args:
-            threads: items that may be under way at once: the places of the lanes that are needed.
+            threads: items that may be under way at once.
             changed: told of every change of an item, on the thread that works on it.
         """
         self._lanes, self._changed = lanes, changed

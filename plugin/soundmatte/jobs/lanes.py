@@ -20,13 +20,17 @@ def _patient() -> None:
 
 
 class Lane:
-    """Some places, taken in the order in which they were asked for."""
+    """Some places, taken in the order in which they were asked for.
+
+    Whoever has one may ask again, and has it already.
+    """
 
     def __init__(self, places: int) -> None:
         """`places`: how many threads may be in the lane at once, from 1."""
         if places < 1:
             raise ValueError("a lane without a place is never left")
         self._free = places
+        self._mine = threading.local()
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
 
@@ -37,10 +41,15 @@ class Lane:
         Args:
             tick: called a few times a second during the wait; raises to give it up.
         """
+        if getattr(self._mine, "place", False):
+            yield
+            return
         self._enter(tick)
+        self._mine.place = True
         try:
             yield
         finally:
+            self._mine.place = False
             self._leave()
 
     def _enter(self, tick: Callable[[], object]) -> None:
@@ -72,15 +81,20 @@ class Lane:
 
 
 class Lanes:
-    """A lane for what computes, and one for what waits for a service.
+    """A lane for what computes, and one for what a service works on.
 
-    Whoever is in the lane of the network may ask for a place at a processor, never the other way
-    round: the two would wait for each other.
+    Whoever computes may ask for a place on the network, never the other way round: the two would
+    wait for each other.
+
+    Attributes:
+        threads: jobs that have to be under way to keep every place taken: to each that a service
+            works on belongs one that is cut and sent, and comes in its place at once.
     """
 
     def __init__(self, processors: int, network: int) -> None:
         """How many jobs may be in each lane at once, from 1."""
         self._processors, self._network = Lane(processors), Lane(network)
+        self.threads = processors + 2 * network
 
     @contextmanager
     def processor(self, tick: Callable[[], object] = _patient) -> Iterator[None]:

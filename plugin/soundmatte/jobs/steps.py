@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from soundmatte.documents import DefaultChoice, Placed, Placement, StemRole
-from soundmatte.engines.engine import Generated, Material, Silence
+from soundmatte.engines.engine import Generated, Material, Silence, at_once
 from soundmatte.jobs.conform import conform, gate
 from soundmatte.jobs.cut import Cutting, extract
 from soundmatte.jobs.plan import plan
@@ -40,7 +40,8 @@ def separate(work: Work, progress: Progress) -> Work:
             return work.having(made=kept)
     cutting = Cutting(work)
     again = {"selection": work.selection.model_dump(mode="json")}
-    material = Material(work.key, work.settled.path, cutting, work.say, again, work.job)
+    turn = at_once if work.lanes is None else work.lanes.network
+    material = Material(work.key, work.settled.path, cutting, work.say, again, work.job, turn)
     try:
         made = work.engine.separate(work.question, material, work.folder, progress)
     finally:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from soundmatte.engines.cloud.asking import Options, input_for, route_of
 from soundmatte.engines.cloud.ledger import Entry, Intent, Ledger
-from soundmatte.engines.engine import Cuts, Progress, Question
+from soundmatte.engines.engine import Cuts, Progress, Question, Turn, at_once
 from soundmatte.separation.errors import SeparationError, SubmitUncertain
 
 if TYPE_CHECKING:
     from soundmatte.separation.client import Client
-    from soundmatte.separation.schema import AnyInput, SeparationOutput, Ticket
+    from soundmatte.separation.schema import AnyInput, SeparationOutput
 
 #: Seconds that the service may keep what is sent and made: the shortest named term that leaves a
 #: crashed client time to fetch what it has paid for.
@@ -51,6 +51,7 @@ class Draw:
         job: what it is for.
         work: what is needed to do the same work again.
         cut: makes the files that are sent; called only if a job has to be sent.
+        turn: taken from when the job is sent until it has ended there; files come and go without.
     """
 
     client: Callable[[], Client]
@@ -63,6 +64,7 @@ class Draw:
     job: str
     work: Mapping[str, Any]
     cut: Callable[[Progress], Cuts]
+    turn: Turn
 
     def found(self) -> Entry | None:
         """The job for this draw that is in the ledger already."""
@@ -75,19 +77,26 @@ class Draw:
             SubmitUncertain: whether there is a job cannot be known; a person must decide.
             SeparationError: by what stopped it.
         """
-        if entry.state == "uncertain":
-            raise SubmitUncertain(
-                f"Job {entry.job} was sent, but no answer came: it may have run, and may have been "
-                f"charged (up to {entry.usd} USD).",
-                hint="Look at the service's dashboard. To send it again: "
-                f"soundmatte jobs retry {entry.job} --accept-cost",
-            )
-        if entry.state == "submitting":
-            raise SubmitUncertain(
-                f"Another process is just sending this as job {entry.job}.",
-                hint="Wait for it, then run the same command again.",
-            )
-        stems = self._kept(entry) or self._fetch(entry, progress)
+        _check_known(entry)
+        stems = self._kept(entry)
+        if stems is None:
+            output = self._waited(entry, self.turn, progress)
+            stems = self._fetched(entry, output, progress)
+        progress(1.0)
+        return stems
+
+    def made(self, cuts: Cuts, progress: Progress) -> tuple[Path, Path]:
+        """Upload what was cut, send the job, having put down that it is sent, and fetch its stems.
+
+        Raises:
+            SubmitUncertain, SeparationError: as `stems`.
+        """
+        given = self._uploaded(cuts, progress)
+        with self.turn(lambda: progress(_SENT)):
+            entry = self._submitted(given)
+            _check_known(entry)
+            output = self._waited(entry, at_once, progress)
+        stems = self._fetched(entry, output, progress)
         progress(1.0)
         return stems
 
@@ -100,13 +109,7 @@ class Draw:
                 return None
         return paths
 
-    def submit(self, cuts: Cuts, progress: Progress) -> Entry:
-        """Upload what was cut and send the job, having put down that it is sent.
-
-        Raises:
-            SeparationError: by what stopped it.
-        """
-        given = self._uploaded(cuts, progress)
+    def _submitted(self, given: AnyInput) -> Entry:
         client = self.client()
         intent = Intent(
             key=self.key,
@@ -155,10 +158,9 @@ class Draw:
             before += size
         return input_for(self.question, self.options, **urls)
 
-    def _fetch(self, entry: Entry, progress: Progress) -> tuple[Path, Path]:
-        assert entry.request_id is not None
-        ticket = self.client().ticket(entry.request_id)
-        output = self._waited(entry, ticket, progress)
+    def _fetched(
+        self, entry: Entry, output: SeparationOutput, progress: Progress
+    ) -> tuple[Path, Path]:
         folder = self.ledger.kept(entry)
         paths, hashes = (folder / "target", folder / "residual"), {}
         for number, (file, path) in enumerate(
@@ -172,10 +174,12 @@ class Draw:
         self.ledger.fetched(entry, hashes)
         return paths
 
-    def _waited(self, entry: Entry, ticket: Ticket, progress: Progress) -> SeparationOutput:
+    def _waited(self, entry: Entry, turn: Turn, progress: Progress) -> SeparationOutput:
+        assert entry.request_id is not None
         began = time.monotonic()
         expected = max(10.0, _PACE * float(self.question.duration))
         client = self.client()
+        ticket = client.ticket(entry.request_id)
 
         def tick() -> None:
             # The service says no share: come nearer to the end without ever reaching it.
@@ -183,7 +187,8 @@ class Draw:
             progress(_SENT + (_MADE - _SENT) * waited / (waited + expected))
 
         try:
-            return _meanwhile(lambda: client.finish(ticket), tick)
+            with turn(tick):
+                return _meanwhile(lambda: client.finish(ticket), tick)
         except SeparationError as error:
             if error.ended:
                 self.ledger.failed(entry, str(error))
@@ -193,6 +198,21 @@ class Draw:
                 if client.cancel(ticket):
                     self.ledger.cancelled(entry)
             raise
+
+
+def _check_known(entry: Entry) -> None:
+    if entry.state == "uncertain":
+        raise SubmitUncertain(
+            f"Job {entry.job} was sent, but no answer came: it may have run, and may have been "
+            f"charged (up to {entry.usd} USD).",
+            hint="Look at the service's dashboard. To send it again: "
+            f"soundmatte jobs retry {entry.job} --accept-cost",
+        )
+    if entry.state == "submitting":
+        raise SubmitUncertain(
+            f"Another process is just sending this as job {entry.job}.",
+            hint="Wait for it, then run the same command again.",
+        )
 
 
 def _meanwhile(work: Callable[[], T], tick: Callable[[], None]) -> T:

@@ -200,7 +200,7 @@ class _Job:
                         cuts = cuts or draw.cuts(progress)
                         if not cuts.covered:
                             return Silence(first, last, "matte")
-                        entry = draw.submit(cuts, progress)
+                        return draw.made(cuts, progress)
                     return draw.stems(entry, progress)
                 except SeparationError as error:
                     # Another job is paid for only if this one is known to have ended.
@@ -216,15 +216,13 @@ class _Job:
             if draw is None:
                 return None
             entry = draw.found()
-            if entry is None:
-                if not self.retries:
-                    return None
-                self.retries -= 1
-                cuts = draw.cuts(progress)
-                if not cuts.covered:
-                    return None
-                entry = draw.submit(cuts, progress)
-            return self._piece(index, draw.stems(entry, progress))
+            if entry is not None:
+                return self._piece(index, draw.stems(entry, progress))
+            if not self.retries:
+                return None
+            self.retries -= 1
+            cuts = draw.cuts(progress)
+            return self._piece(index, draw.made(cuts, progress)) if cuts.covered else None
 
     def _draw(self, index: int, number: int, client: Callable[[], Client]) -> Draw | None:
         """One draw of a window; None where nothing is asked of it."""
@@ -244,6 +242,7 @@ class _Job:
             job=self.material.job,
             work={**self.material.work, "window": [window.number, window.of]},
             cut=lambda progress: self.material.cut(first, last - first, progress),
+            turn=self.material.turn,
         )
 
 
