@@ -56,7 +56,7 @@ Progress = Callable[[float], None]
 
 _log = logging.getLogger(__name__)
 _TICK = 0.1
-_TAIL = 40
+_TAIL = 48
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def run_program(
     for reader in readers:
         reader.start()
     try:
-        _wait(process, limit, duration, position, progress)
+        _wait(process, limit, duration, position, readers[0], progress)
     except BaseException:
         end_tree(process)
         raise
@@ -263,24 +263,34 @@ def _wait(
     limit: float,
     duration: Fraction | None,
     position: _Position,
+    reader: threading.Thread,
     progress: Progress | None,
 ) -> None:
     deadline = time.monotonic() + limit
-    while True:
-        try:
-            process.wait(timeout=_TICK)
-            break
-        except subprocess.TimeoutExpired:
-            if time.monotonic() > deadline:
-                raise TimeLimitReached(
-                    f"ffmpeg was ended after {limit:.0f} s without finishing.",
-                    hint="The file may be damaged; a shorter range may work.",
-                ) from None
+    # With what it says it ends itself, as a rule, which needs no looking again and again.
+    while not _ended(process, reader):
+        if time.monotonic() > deadline:
+            raise TimeLimitReached(
+                f"ffmpeg was ended after {limit:.0f} s without finishing.",
+                hint="The file may be damaged; a shorter range may work.",
+            )
         if progress is not None:
             share = position.seconds / float(duration) if duration else 0.0
             progress(min(1.0, max(0.0, share)))
     if progress is not None and process.returncode == 0:
         progress(1.0)
+
+
+def _ended(process: subprocess.Popen[bytes], reader: threading.Thread) -> bool:
+    """Whether it has ended, after a tick at the latest."""
+    reader.join(_TICK)
+    if reader.is_alive():
+        return process.poll() is not None
+    try:
+        process.wait(_TICK)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:

@@ -18,7 +18,7 @@ from stemmux.errors import DoubtfulStems
 from stemmux.extract import Cut, extract
 from stemmux.files import replacing
 from stemmux.grid import Mix, Split, Wanted, pair, settle, split
-from stemmux.loudness import Loudness, measure
+from stemmux.loudness import Loudness, measure_waves
 from stemmux.measure import null_db
 from stemmux.origination import Origination, stamp_loudness
 from stemmux.timebase import sample_at
@@ -55,7 +55,7 @@ class Fitted:
     moved: int
     clipped: int
     conformed: Conformed
-    loudness: tuple[Loudness, Loudness, Loudness]
+    loudness: list[Loudness]
     notes: tuple[str, ...]
 
 
@@ -100,7 +100,7 @@ def fit(
         _check(found, accept_doubtful)
         made = _divided(media, span, mix, found, outs)
         level = null_db(mix.path, outs)
-        loudness = measure(mix.path), measure(outs[0]), measure(outs[1])
+        loudness = measure_waves([mix.path, *outs])
         for path, loud in zip(outs, loudness[1:], strict=True):
             stamp_loudness(path, loud)
         told(1.0)

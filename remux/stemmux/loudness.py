@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,8 @@ from stemmux.ffmpeg import address, guarded, run_graph
 from stemmux.files import scratch
 
 if TYPE_CHECKING:
+    import ffmpeg as graph
+
     from stemmux.ffmpeg import Progress
 
 #: At or below this the gate of BS.1770 let nothing through (LUFS).
@@ -61,30 +66,69 @@ def measure(path: Path, *, track: int = 1, progress: Progress | None = None) -> 
         NoAudio: it has no such track.
         MediaError: it has samples that are no numbers.
     """
-    import ffmpeg as graph
-
     from stemmux.probe import probe
 
     media = probe(path)
     heard = media.track(track)
     named = heard.channels <= 2 or "NONE" not in heard.speakers
+    return _measured([_source(path, named)[str(heard.index)]], media.duration, progress)[0]
+
+
+def measure_waves(paths: Sequence[Path], progress: Progress | None = None) -> list[Loudness]:
+    """The loudness of each of some WAV files, heard side by side in one run; see `measure`.
+
+    Raises:
+        UnreadableMedia: one is no WAV file.
+        MediaError: one has samples that are no numbers.
+    """
+    from stemmux.bwf import wave_format
+    from stemmux.contents import speakers
+
+    sources, longest = [], Fraction(0)
+    for path in paths:
+        form, frames = wave_format(path)
+        named = form.channels <= 2 or "NONE" not in speakers(path)
+        sources.append(_source(path, named))
+        longest = max(longest, Fraction(frames, form.rate))
+    return _measured(sources, longest, progress)
+
+
+def _source(path: Path, named: bool) -> graph.nodes.FilterableStream:
     # ffmpeg would take six nameless channels for 5.1 and not hear the fourth.
-    source = guarded(path) if named else guarded(path, guess_layout_max=2)
-    with scratch(".txt") as out:
+    return guarded(path) if named else guarded(path, guess_layout_max=2)
+
+
+def _measured(
+    sounds: Sequence[graph.nodes.FilterableStream], duration: Fraction, progress: Progress | None
+) -> list[Loudness]:
+    import ffmpeg as graph
+
+    with ExitStack() as stack:
+        outs = [stack.enter_context(scratch(".txt")) for _ in sounds]
         # Not "quiet", which ffmpeg 5 does not know; what is said at "verbose" is not printed.
-        measured = (
-            source[str(heard.index)]
-            .filter("ebur128", peak="true", metadata=1, framelog="verbose")
-            .filter("ametadata", mode="print", file=address(out))
-        )
+        measured = [
+            sound.filter(f"ebur128@{number}", peak="true", metadata=1, framelog="verbose").filter(
+                "ametadata", mode="print", file=address(out)
+            )
+            for number, (sound, out) in enumerate(zip(sounds, outs, strict=True))
+        ]
         said = run_graph(
             # The summary with the true peak is said at the level "info".
-            graph.output(measured, "-", format="null", acodec="pcm_f64le", v="info"),
-            limit=300 + float(media.duration),
-            duration=media.duration,
+            *(
+                graph.output(one, "-", format="null", acodec="pcm_f64le", v="info")
+                for one in measured
+            ),
+            limit=300 + float(duration) * len(sounds),
+            duration=duration,
             progress=progress,
         )
-        return _loudness(out, said)
+        return [_loudness(out, _of(number, said)) for number, out in enumerate(outs)]
+
+
+def _of(number: int, said: str) -> str:
+    """The last words of one of the filters."""
+    _, _, summary = said.partition(f"[ebur128@{number} @ ")
+    return summary.partition("[ebur128@")[0]
 
 
 def _loudness(values: Path, said: str) -> Loudness:

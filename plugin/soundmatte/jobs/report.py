@@ -125,15 +125,10 @@ def _time(work: Work, sample: int) -> float:
 
 def _loudness(work: Work, progress: Progress) -> dict[SoundName, Loudness]:
     """Of the mix and of both stems."""
-    from stemmux.loudness import measure
+    from stemmux.loudness import measure_waves
 
-    found: dict[SoundName, Loudness] = {}
-    for number, name in enumerate(_SOUNDS):
-        path = work.unfinished(f"{name}.wav")
-        measured = measure(path, progress=_part(progress, number, len(_SOUNDS)))
-        found[name] = Loudness.model_validate(measured.as_values())
-    return found
-
-
-def _part(progress: Progress, number: int, of: int) -> Progress:
-    return lambda share: progress((number + share) / of)
+    measured = measure_waves([work.unfinished(f"{name}.wav") for name in _SOUNDS], progress)
+    return {
+        name: Loudness.model_validate(found.as_values())
+        for name, found in zip(_SOUNDS, measured, strict=True)
+    }
