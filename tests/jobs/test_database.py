@@ -293,7 +293,7 @@ def test_clocks_that_jump_lose_nothing(jobs: Journal, monkeypatch: pytest.Monkey
         names.append(job.id)
         monkeypatch.setattr(time, "time", lambda jump=jump: now - jump)
         requests.submitted(entry, f"request {number}", "u")
-        jobs.reached(job.id, "separate", "fetched", 1.0)
+        jobs.reached(job.id, "fetched", {"separate": 1.0})
         found = requests.find(f"key {number}")
         assert found is not None
         assert found.request_id == f"request {number}"

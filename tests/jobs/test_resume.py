@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,11 @@ def test_a_broken_promise_is_seen(studio: Studio, tmp_path: Path) -> None:
         odd.unlink()
     sleeping = subprocess.Popen(["sleep", "60"], env=place.environment)
     try:
-        assert place.processes() == [sleeping.pid]
+        until = time.monotonic() + 10
+        # Its environment is in its place a moment after it was begun.
+        while not (found := place.processes()) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert found == [sleeping.pid]
     finally:
         sleeping.kill()
         sleeping.wait()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,9 @@ _NETWORK = frozenset(
 )
 #: Another process may hold the journal for so long (s).
 _PATIENCE = 30
+#: Of this process one thread writes at a time, and the next one is woken; SQLite would have them
+#: look again and again.
+_writers: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 class JournalRefused(SoundmatteError):
@@ -62,8 +67,11 @@ class Database:
                 os.close(os.open(base.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise _refused(base.folder, error) from error
-        with base.writing() as rows:
-            base._migrate(rows)
+        with base.reading() as rows:
+            known = base._check_version(rows) == len(MIGRATIONS)
+        if not known:
+            with base.writing() as rows:
+                base._migrate(rows)
         return base
 
     @property
@@ -79,7 +87,7 @@ class Database:
             JournalRefused: the disk is full, the file is damaged, is held by somebody else, or was
                 taken over by a newer program meanwhile.
         """
-        with self._connected() as rows:
+        with self._alone(), self._connected() as rows:
             rows.execute("PRAGMA synchronous = FULL")
             rows.execute("BEGIN IMMEDIATE")
             try:
@@ -129,6 +137,16 @@ class Database:
             rows.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = _writers[self.path]
+        if not lock.acquire(timeout=_PATIENCE):
+            raise _held(self.folder)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         # Nothing is shared between threads and processes.
         try:
@@ -155,12 +173,16 @@ def _refused(folder: Path, error: Exception) -> JournalRefused:
     if any(sign in words for sign in ("malformed", "not a database", "decode", "corrupt")):
         return damaged(folder, words)
     if "locked" in words:
-        return JournalRefused(
-            f"Another process has held the journal in {folder} for {_PATIENCE} s.",
-            hint="Try again when it is done.",
-        )
+        return _held(folder)
     hint = f"Make room or permit writing there, or name another local folder in {FOLDER_VARIABLE}."
     return JournalRefused(f"The journal in {folder} cannot be used: {words}.", hint=hint)
+
+
+def _held(folder: Path) -> JournalRefused:
+    return JournalRefused(
+        f"Somebody else has held the journal in {folder} for {_PATIENCE} s.",
+        hint="Try again when it is done.",
+    )
 
 
 def _check_local(folder: Path) -> None:

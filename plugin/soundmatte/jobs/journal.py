@@ -151,13 +151,13 @@ class Journal:
             )
             return self._job(_row(rows, name))
 
-    def reached(self, job: str, step: str, state: JobState, seconds: float) -> None:
-        """A step was done, which took so long."""
+    def reached(self, job: str, state: JobState, seconds: Mapping[str, float]) -> None:
+        """Steps were done, each of which took so long."""
         with self.base.writing() as rows:
             rows.execute(
-                "UPDATE job SET state = ?, changed = ?, seconds = json_set(seconds, ?, ?)"
+                "UPDATE job SET state = ?, changed = ?, seconds = json_patch(seconds, ?)"
                 " WHERE id = ?",
-                (state, time.time(), f'$."{step}"', round(seconds, 3), job),
+                (state, time.time(), json.dumps(seconds), job),
             )
 
     def done(self, job: str, separation: Separation) -> None:

@@ -61,17 +61,15 @@ class Requests:
 
         An intent whose process is gone is uncertain from now on.
         """
-        with self.base.writing() as rows:
-            row = rows.execute(
-                f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()})"
-                " ORDER BY rowid DESC",
-                (key, *_OPEN),
-            ).fetchone()
-            if row is None:
-                return None
-            if row["state"] == "submitting" and not Claim.parse(row["claim"]).alive():
-                row = _change(rows, row["id"], "uncertain")
-            return self._entry(row)
+        with self.base.reading() as rows:
+            row = _open_for(rows, key)
+        if row is not None and _left(row):
+            with self.base.writing() as rows:
+                # Somebody may have been quicker.
+                row = _open_for(rows, key)
+                if row is not None and _left(row):
+                    row = _change(rows, row["id"], "uncertain")
+        return None if row is None else self._entry(row)
 
     def intend(self, intent: Intent) -> Entry:
         """Put down that a request is about to be sent.
@@ -210,6 +208,19 @@ def _spent(rows: sqlite3.Connection) -> Decimal:
 
 def _marks() -> str:
     return ",".join("?" * len(_OPEN))
+
+
+def _open_for(rows: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = rows.execute(
+        f"SELECT * FROM request WHERE key = ? AND state IN ({_marks()}) ORDER BY rowid DESC",
+        (key, *_OPEN),
+    ).fetchone()
+    return row
+
+
+def _left(row: sqlite3.Row) -> bool:
+    """Whether it was about to be sent by a process that is gone."""
+    return row["state"] == "submitting" and not Claim.parse(row["claim"]).alive()
 
 
 def _tell_job(rows: sqlite3.Connection, job: str, state: str) -> None:

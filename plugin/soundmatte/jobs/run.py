@@ -142,6 +142,7 @@ class _Runner:
 
     def steps(self, work: Work, key: str, done: int) -> Work:
         """Those from number `done` on, each put down before the next."""
+        reached, seconds = "", dict[str, float]()
         for number, (step, state) in enumerate(STEPS[done:], done + 1):
             self._teller.tell(work)
             began = time.monotonic()
@@ -155,7 +156,11 @@ class _Runner:
             for path in work.waste:
                 path.unlink(missing_ok=True)
             work = work.having(waste=())
-            self._journal.reached(self._job.id, step.__name__, state, time.monotonic() - began)
+            seconds[step.__name__] = round(time.monotonic() - began, 3)
+            if state != reached:
+                # Every commit is some waits for the disk.
+                self._journal.reached(self._job.id, state, seconds)
+                reached, seconds = state, {}
         self._teller.tell(work)
         return work
 
@@ -175,11 +180,10 @@ class _Runner:
 
 def _lane(work: Work, step: str, tell: Progress) -> AbstractContextManager[None]:
     """Where a step waits its turn beside other jobs."""
-    if work.lanes is None:
-        return nullcontext()
     assert work.answer is not None
-    if step == "separate" and work.answer.remote:
-        return work.lanes.network(lambda: tell(0.0))
+    # What waits for a service takes its turn there, and a processor only while it cuts.
+    if work.lanes is None or (step == "separate" and work.answer.remote):
+        return nullcontext()
     return work.lanes.processor(lambda: tell(0.0))
 
 
