@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stemmux.bwf import BLOCK, wave_format
 from stemmux.correlation import cross_spectrum, highest, quick_size
 from stemmux.errors import MediaError
-from stemmux.ffmpeg import address, guard_words, run
+from stemmux.ffmpeg import Progress, address, guard_words, run
 from stemmux.probe import Media
 
 if TYPE_CHECKING:
@@ -129,17 +129,18 @@ def packet_hash(path: Path, index: int) -> str:
     return _stream_hash(["-map", f"0:{index}", "-c", "copy"], path)
 
 
-def picture_hash(path: Path, index: int) -> str:
+def picture_hash(path: Path, index: int, progress: Progress | None = None) -> str:
     """SHA-256 of every decoded picture of a stream, for where a container repackages."""
-    return _stream_hash(["-map", f"0:{index}", "-fps_mode", "passthrough"], path)
+    return _stream_hash(["-map", f"0:{index}", "-fps_mode", "passthrough"], path, progress)
 
 
-def _stream_hash(options: Sequence[str], path: Path) -> str:
+def _stream_hash(options: Sequence[str], path: Path, progress: Progress | None = None) -> str:
     from stemmux.files import scratch
 
     with scratch(".hash") as out:
         source = [*guard_words(), "-noautorotate", "-i", address(path)]
-        run([*source, *options, "-f", "streamhash", "-hash", "sha256", address(out)], limit=7200.0)
+        words = [*source, *options, "-f", "streamhash", "-hash", "sha256", address(out)]
+        run(words, limit=7200.0, progress=progress)
         text = out.read_text(encoding="ascii")
     return text.strip().rsplit("=", 1)[-1]
 

@@ -191,7 +191,7 @@ def _movie(
         cuts=container == "mxf",
         untouched=untouched,
     )
-    proof = verify(task, temporary)
+    proof = verify(task, temporary, progress)
     before = len(proof.found.audio) - len(stems)
     lost = [loss.sentence for loss in losses(carrying, proof.found, proof.contents)]
     if container == "mp4" and any(track.codec.startswith("pcm") for track in carrying.tracks):

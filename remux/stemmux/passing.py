@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Holes from this length on are silence; less is the rounding of a coarse clock (s).
 _HOLE = 0.004
+#: Packets between two looks at whether it is to go on.
+_TICK = 512
 #: First bits of the frame header that AAC has in transport streams, and nowhere else.
 _ADTS = (0xFF, 0xF0)
 
@@ -41,11 +43,20 @@ class Listener(Protocol):
         """There are no more."""
 
 
-def listen(path: Path, listeners: Mapping[int, Sequence[Listener]]) -> None:
+def _patient() -> None:
+    """Whoever waits has nothing to say."""
+
+
+def listen(
+    path: Path,
+    listeners: Mapping[int, Sequence[Listener]],
+    tick: Callable[[], object] = _patient,
+) -> None:
     """Read a file once, up to its end, to the first damage, or until nobody listens any more.
 
     Args:
         listeners: for each stream, by its index, who listens.
+        tick: called again and again meanwhile; raises to end it.
     """
     wanted = {index: listening for index, listening in listeners.items() if listening}
     if not wanted:
@@ -53,7 +64,9 @@ def listen(path: Path, listeners: Mapping[int, Sequence[Listener]]) -> None:
     everybody = [one for listening in wanted.values() for one in listening]
     with open_media(path) as container:
         streams: list[Any] = [container.streams[index] for index in sorted(wanted)]
-        for packet in _packets(container, streams):
+        for number, packet in enumerate(_packets(container, streams)):
+            if number % _TICK == 0:
+                tick()
             for listener in wanted[packet.stream.index]:
                 listener.packet(packet)
                 if listener.done and all(one.done for one in everybody):

@@ -26,6 +26,7 @@ from stemmux.probe import AudioStream, Media, probe
 from stemmux.timebase import Span
 
 if TYPE_CHECKING:
+    from stemmux.ffmpeg import Progress
     from stemmux.mux import Stem
 
 Picture = Literal["copied", "repackaged"]
@@ -80,13 +81,21 @@ class Proof:
     notes: tuple[str, ...]
 
 
-def verify(task: Task, written: Path) -> Proof:
+def verify(task: Task, written: Path, progress: Progress | None = None) -> Proof:
     """Compare a written file with the clip and the stems that went in.
+
+    Args:
+        progress: may raise to end it; is told no share.
 
     Raises:
         VerificationFailed: anything is not as it was meant to be.
         ContainerRefused: the container shows what the clip hides.
     """
+
+    def tick(share: float = 1.0) -> None:
+        if progress is not None:
+            progress(1.0)
+
     media, found = task.media, probe(written)
     own = len(task.tracks)
     if len(found.audio) != own + len(task.stems):
@@ -103,16 +112,17 @@ def verify(task: Task, written: Path) -> Proof:
         parts = _parts(given, media)
         held = contents(found)
         before, after = _copied(task, found, held)
-        listen(media.path, _together(before, parts))
+        listen(media.path, _together(before, parts), tick)
         listen(
             found.path,
             _together(after, {found.audio[own + n].index: one for n, one in enumerate(arrivals)}),
+            tick,
         )
         nulls = [level for one in parts.values() if (level := one.null_db()) is not None]
     notes = [] if task.untouched else list(_own_sound(task, found, before, after))
     picture: Picture | None = None if media.video is None else "copied"
     if media.video is not None and not task.untouched:
-        picture = _compare_pictures(task, found, before, after)
+        picture = _compare_pictures(task, found, before, after, tick)
     offsets = tuple(arrival.offset() for arrival in arrivals)
     notes += _cut_short(task, found, arrivals)
     return Proof(
@@ -180,7 +190,11 @@ def _together(*groups: Mapping[int, Listener]) -> dict[int, list[Listener]]:
 
 
 def _compare_pictures(
-    task: Task, found: Media, before: dict[int, Copied], after: dict[int, Copied]
+    task: Task,
+    found: Media,
+    before: dict[int, Copied],
+    after: dict[int, Copied],
+    progress: Progress,
 ) -> Picture:
     video = task.media.picture()
     pairs = list(zip(before.items(), after.items(), strict=True))[: len(task.cargo.of("video"))]
@@ -201,7 +215,11 @@ def _compare_pictures(
         _compare_times(old, new)
         if old.sha256 != new.sha256:
             whole = "repackaged"
-            if picture_hash(task.media.path, here) != picture_hash(found.path, there):
+            one, other = (
+                picture_hash(path, index, progress)
+                for path, index in ((task.media.path, here), (found.path, there))
+            )
+            if one != other:
                 raise VerificationFailed("The picture was changed by the container.")
     return whole
 
