@@ -37,9 +37,10 @@ import bpy
 #: Between two ticks (s).
 TICK = 0.02
 DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
-#: Fractions of the sidebar's width that are looked at, and the step downwards (px).
+#: Fractions of the sidebar's width that are looked at, wide buttons first, and the step downwards
+#: (px; a button is 20 px high).
 COLUMNS = ((0.3, 0.72), (0.88, 0.5))
-STEP = 8
+STEP = 10
 Steps = Iterator[float]
 
 
@@ -268,49 +269,49 @@ class Person:
             if right(self.under()):
                 return known
         seen: list[str] = []
-        for scrolled in range(12):
-            before = len(seen)
-            for at in self._places():
-                yield from self._over(at)
-                now = self.under()
-                if right(now):
-                    # Well inside, should the next drawing move it by a pixel.
-                    inner = (at[0], at[1] - STEP // 2)
-                    yield from self._over(inner)
-                    at = inner if right(self.under()) else at
+        for columns in COLUMNS:
+            yield from self._scroll(-40)
+            while True:
+                for at in self._places(columns):
                     yield from self._over(at)
-                    self._known[target + holding] = at
-                    return at
-                if now and now not in seen:
-                    seen.append(now)
-            if scrolled and before == len(seen):
-                break
-            yield from self._scroll(4 if scrolled else -40)
+                    now = self.under()
+                    if right(now):
+                        self._known[target + holding] = at
+                        return at
+                    if now and now not in seen:
+                        seen.append(now)
+                if not (yield from self._scroll(6)):
+                    break
         raise Missed(f"no button {target} {holding} in the sidebar; there are: {seen}")
 
-    def _places(self) -> Iterator[tuple[int, int]]:
-        """Where a button may lie: the wide ones from the top first, then the narrow ones."""
-        for columns in COLUMNS:
-            for down in range(STEP, self.region().height, STEP):
-                region = self.region()
-                for column in columns:
-                    yield int(region.x + region.width * column), region.y + region.height - down
+    def _places(self, columns: tuple[float, ...]) -> Iterator[tuple[int, int]]:
+        """Where a button may lie, from the top of the sidebar, in those columns."""
+        for down in range(STEP, self.region().height, STEP):
+            region = self.region()
+            for column in columns:
+                yield int(region.x + region.width * column), region.y + region.height - down
 
     def _over(self, at: tuple[int, int]) -> Steps:
         yield from self.move(*at)
         yield TICK / 2
 
-    def _scroll(self, notches: int) -> Steps:
-        """The sidebar down by notches of the wheel; up where negative."""
+    def _scroll(self, notches: int) -> Iterator[float]:
+        """The sidebar down by notches of the wheel, up where negative; whether it moved."""
+
+        def top() -> float:
+            return float(self.region().view2d.region_to_view(0, 0)[1])
+
+        before = top()
         region = self.region()
-        at = (region.x + region.width // 3, region.y + region.height // 2)
         kind = "WHEELDOWNMOUSE" if notches > 0 else "WHEELUPMOUSE"
-        yield from self.move(*at)
+        yield from self.move(region.x + region.width // 3, region.y + region.height // 2)
         for _ in range(abs(notches)):
-            self.window.event_simulate(type=kind, value="PRESS", x=at[0], y=at[1])
-            yield TICK / 2
-        yield from self.redraw()
-        yield from self.wait(0.3)
+            was = top()
+            self.window.event_simulate(type=kind, value="PRESS", x=self._mouse[0], y=self._mouse[1])
+            yield from self.wait(2 * TICK)
+            if top() == was:
+                break
+        return top() != before
 
     def click(self, target: str, *, holding: str = "") -> Iterator[float]:
         """Find a button of the sidebar, and click it."""
