@@ -74,7 +74,7 @@ def path_of(strip: Any) -> str:
     media = getattr(strip, "sound", None) or strip
     name = getattr(media, "filepath", "")
     library = getattr(media, "library", None)
-    return os.path.normpath(bpy.path.abspath(name, library=library)) if name else ""
+    return os.path.abspath(bpy.path.abspath(name, library=library)) if name else ""
 
 
 def plain(strip: Any, scene: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, wav
+from . import compat, timing, wav
 from .clip import Clip
 from .refusal import Refusal
 
@@ -83,12 +83,15 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
             _still(scene, meta, "volume")
             meta.volume = 1.0
         meta = meta.parent_meta()
-    # One frame more, since Blender counts a mixdown's length without its part of a sample.
-    _frames(scene, clip.first - clip.handle_in, clip.end + clip.handle_out + 1)
+    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
     if clip.handle_in:
-        compat.set_first(strip, scene.frame_start)
+        compat.set_first(strip, first)
     if clip.handle_out:
-        compat.set_end(strip, clip.end + clip.handle_out)
+        compat.set_end(strip, end)
+    # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline;
+    # to one frame behind, since it counts a mixdown's length without its part of a sample.
+    _frames(scene, max(0, first - 1), end + 1)
+    skipped = timing.entered(scene.frame_start, first, clip.rate, clip.frame_rate)
     mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
     with bpy.context.temp_override(scene=scene):
         bpy.ops.sound.mixdown(
@@ -101,7 +104,7 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
             mixrate=clip.rate,
             channels=_LAYOUTS[clip.channels],
         )
-    wav.cut(mixdown, path, clip.samples, clip.rate, clip.channels)
+    wav.cut(mixdown, path, skipped, clip.samples, clip.rate, clip.channels)
     os.unlink(mixdown)
     return path
 

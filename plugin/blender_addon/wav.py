@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first so many samples of a WAV of 32-bit floats, as a file of their own.
+"""Some samples of a WAV of 32-bit floats, as a file of their own.
 
 Blender's mixdown repeats its last block, and may still be writing when it says that it is done; so
 what it wrote is measured by what lies on the disk, never by what its header says. This module must
@@ -23,18 +23,19 @@ _EXTENSIBLE = 0xFFFE
 _MOST = 0xFFFFFFFF
 
 
-def cut(source: str, path: str, samples: int, rate: int, channels: int) -> None:
-    """Write the first samples of a mixdown to `path`, once they are all there.
+def cut(source: str, path: str, skipped: int, samples: int, rate: int, channels: int) -> None:
+    """Write some samples of a mixdown to `path`, once they are all there.
 
     Args:
+        skipped: samples of each channel that are left out at the start.
         samples: of each channel.
         rate: Hz.
 
     Raises:
         OSError: the mixdown holds less, or there is no room; `path` is not there then.
     """
-    size = samples * channels * 4
-    begin = _arrived(source, size, channels)
+    size, before = samples * channels * 4, skipped * channels * 4
+    begin = _arrived(source, before + size, channels) + before
     try:
         with open(source, "rb") as file, open(path, "wb") as made:
             file.seek(begin)
