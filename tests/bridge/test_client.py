@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -127,3 +128,24 @@ def test_the_client_and_the_program_as_it_is_installed(tmp_path: Path) -> None:
         assert client.hello is not None
         assert client.hello["pid"] == client.pid
     assert client._process.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGPIPE")
+def test_an_engine_that_has_gone_does_not_take_an_editor_with_it(tmp_path: Path) -> None:
+    """Blender's own Python leaves SIGPIPE at its default, which ends a process."""
+    editor = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+        "from soundmatte.hosts.bridge_client import BridgeClient\n"
+        "client = BridgeClient([sys.executable, '-c', ''], sys.argv[1])\n"
+        "client._process.wait()\n"
+        "client.send('describe')\n"
+        "while client.waiting:\n"
+        "    client.poll()\n"
+        "    time.sleep(0.01)\n"
+        "client._threads[1].join(1)\n"
+        "print(client.failure)\n"
+    )
+    argv = [sys.executable, "-c", editor, str(tmp_path / "log.txt")]
+    done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "The engine has ended (status 0).\n"), done

@@ -244,6 +244,10 @@ class BridgeClient:
     def _write(self) -> None:
         stream = self._process.stdin
         assert stream is not None
+        if hasattr(signal, "pthread_sigmask"):
+            # An editor's Python may leave SIGPIPE as it is, and an engine that has gone would take
+            # the editor with it. Blocked in this thread, it is an OSError here.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
         # That the engine has gone is told by the other thread.
         with contextlib.suppress(OSError):
             for line in iter(self._outbox.get, None):
