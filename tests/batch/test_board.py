@@ -20,7 +20,7 @@ from soundmatte.cli.board import (
     printable,
     shortened,
 )
-from soundmatte.cli.many import in_words
+from soundmatte.cli.many import in_words, wrapped
 from soundmatte.documents import Order, Selection
 from soundmatte.engines.engine import Engine
 from soundmatte.errors import EngineRefused
@@ -171,3 +171,15 @@ def test_a_bar_never_runs_backwards() -> None:
             seen.append(one.share)
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("width", [40, 80, 110])
+def test_what_is_too_long_for_the_terminal_is_broken_between_words(width: int) -> None:
+    line = (
+        "    To send it again: soundmatte jobs retry 69d44d3ef4 --accept-cost " + "and so on " * 12
+    )
+    parts = wrapped(line, width)
+    assert len(parts) > 1
+    assert all(part.startswith("    ") and len(part) <= width for part in parts)
+    assert " ".join(part.strip() for part in parts) == line.strip()
+    assert wrapped("short", width) == ["short"]

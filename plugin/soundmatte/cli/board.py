@@ -27,7 +27,7 @@ _COLOURS = {"done": "green", "failed": "red", "uncertain": "magenta", "cancelled
 #: Before so many seconds nobody knows how long it will take.
 _KNOWN_AFTER = 3.0
 #: Seconds between two pictures of the table.
-_PAINT_EVERY = 0.15
+_PAINT_EVERY = 0.25
 #: JSON lines about one clip's progress come no closer together than this (s).
 _EVERY = 2.0
 

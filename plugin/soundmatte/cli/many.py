@@ -6,11 +6,13 @@ This module must not know where the clips come from.
 from __future__ import annotations
 
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -218,7 +220,23 @@ def tell_end(items: Sequence[Item], took: float, *, as_json: bool) -> None:
     if as_json:
         print_json({"event": "summary", **summary(items), "seconds": round(took, 3)})
     else:
-        typer.echo("\n".join(in_words(items, took)))
+        lines = in_words(items, took)
+        if sys.stdout.isatty():
+            lines = [part for line in lines for part in wrapped(line, get_terminal_size().columns)]
+        typer.echo("\n".join(lines))
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line in as many as it takes, broken between words, each as far from the edge."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line.lstrip(),
+        max(width, 20),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def in_words(items: Sequence[Item], took: float) -> list[str]:
