@@ -175,9 +175,7 @@ def test_a_bar_never_runs_backwards() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 110])
 def test_what_is_too_long_for_the_terminal_is_broken_between_words(width: int) -> None:
-    line = (
-        "    To send it again: soundmatte jobs retry 69d44d3ef4 --accept-cost " + "and so on " * 12
-    )
+    line = "    To send it again: soundmatte jobs retry 69d44d3ef4 --accept-cost " + "and on " * 12
     parts = wrapped(line, width)
     assert len(parts) > 1
     assert all(part.startswith("    ") and len(part) <= width for part in parts)
