@@ -7,6 +7,7 @@ All of it happens on Blender's own thread. This module must not know what the pa
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import bpy
@@ -133,10 +134,10 @@ def draw_engine(layout: bpy.types.UILayout, *, missing_only: bool = False) -> bo
         row.progress(factor=_installing.share, text=_installing.text)
         row.operator("soundmatte.cancel_install", text="", icon="CANCEL")
         return True
-    where = engine.found()
+    where = engine.found(_folder(), _preferred())
     if where is not None:
         if not missing_only:
-            layout.label(text=f"Engine: {where.words[0]}", icon="CHECKMARK")
+            layout.label(text=f"Engine: {where.title}", icon="CHECKMARK")
             if where.own:
                 layout.operator("soundmatte.remove_engine")
         return False
@@ -146,6 +147,45 @@ def draw_engine(layout: bpy.types.UILayout, *, missing_only: bool = False) -> bo
     if _failed_install:
         column.label(text=_failed_install, icon="ERROR")
     return True
+
+
+def install_engine(context: bpy.types.Context) -> None:
+    """Begin to make the engine's own environment; raises Refusal."""
+    global _installing, _failed_install
+    _failed_install = ""
+    made = environment.Installing(_folder(), sys.executable, os.path.dirname(__file__))
+    made.begin(online=bool(bpy.app.online_access))
+    _installing = made
+    wake()
+
+
+def cancel_install(context: bpy.types.Context) -> None:
+    """End that, and remove what it has made."""
+    global _installing
+    if _installing is not None:
+        _installing.cancel()
+        _installing = None
+    _redraw()
+
+
+def remove_engine(context: bpy.types.Context) -> None:
+    """Remove the engine's own environment; raises Refusal."""
+    if _session is not None and _session.running:
+        raise Refusal("The engine is at work.", "Cancel what is under way, or wait for its end.")
+    if _engine is not None:
+        _engine.close()
+    environment.remove(_folder())
+    _redraw()
+
+
+def _follow_install() -> None:
+    global _installing, _failed_install
+    assert _installing is not None
+    try:
+        if _installing.poll():
+            _installing = None
+    except Refusal as error:
+        _failed_install, _installing = f"{error} {error.hint}".strip(), None
 
 
 def _stems_folder() -> str:
@@ -164,8 +204,25 @@ def _stems_folder() -> str:
 def _running_engine() -> engine.Engine:
     global _engine
     if _engine is None or _engine.ended:
-        _engine = engine.start()
+        _engine = engine.start(_folder(), _preferred())
+        _engine.ask("describe", _take_description)
     return _engine
+
+
+def _take_description(event: dict[str, Any]) -> None:
+    global _described
+    if event["event"] == "done":
+        _described = event["result"]
+
+
+def _folder() -> str:
+    """The extension's own folder."""
+    return bpy.utils.extension_path_user(__package__, create=True)
+
+
+def _preferred() -> str:
+    chosen = compat.preferences(__package__).engine_command
+    return os.path.abspath(bpy.path.abspath(chosen)) if chosen else ""
 
 
 def _place(found: task.Task) -> bool:
@@ -214,8 +271,8 @@ def register() -> None:
     import bpy.utils.previews
 
     _pictures = bpy.utils.previews.new()
-    folder = bpy.utils.extension_path_user(__package__, path="jobs", create=True)
-    _session = Session(folder, _running_engine, lambda c, f: export.Export(restored(c), f), _place)
+    jobs = os.path.join(_folder(), "jobs")
+    _session = Session(jobs, _running_engine, lambda c, f: export.Export(restored(c), f), _place)
     bpy.app.handlers.load_pre.append(_file_closes)
 
 

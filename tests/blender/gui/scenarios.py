@@ -52,7 +52,7 @@ def whole(person):
     yield from person.sequencer("Soundmatte", view="SEQUENCER_PREVIEW", whole=True)
     yield from person.shot("1-panel")
     yield from person.type("soundmatte.prompt", "voice")
-    yield from person.choose("soundmatte.mask_source", 1)
+    yield from person.choose("soundmatte.mask_source", "C")
     person.saw(mask=person.scene.soundmatte.mask_source, prompt=person.scene.soundmatte.prompt)
     yield from person.click("soundmatte.preview")
     yield from _ended(person)
