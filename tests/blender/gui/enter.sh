@@ -4,7 +4,8 @@
 # so are the mounts and every process that was left. FOLDER and the PLACEs are found where they are.
 set -euo pipefail
 if [ "${1:-}" != "--in" ]; then
-    exec unshare --mount --pid --fork --kill-child --propagation private "$0" --in "$@"
+    exec setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private \
+        "$0" --in "$@"
 fi
 root=$2 folder=$3
 shift 3
