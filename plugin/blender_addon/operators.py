@@ -210,6 +210,16 @@ class SOUNDMATTE_OT_movie(_OfTask, bpy.types.Operator):
         bpy.ops.wm.path_open(filepath=found.movie)
 
 
+class SOUNDMATTE_OT_sheet(_OfTask, bpy.types.Operator):
+    """Show pictures of the whole range, side by side"""
+
+    bl_idname = "soundmatte.sheet"
+    bl_label = "All Pictures"
+
+    def act(self, context: bpy.types.Context, found: task.Task) -> None:
+        bpy.ops.wm.path_open(filepath=found.sheet)
+
+
 class SOUNDMATTE_OT_forget(_OfTask, bpy.types.Operator):
     """Take this off the list; stems and timeline stay as they are"""
 
@@ -278,6 +288,7 @@ CLASSES = (
     SOUNDMATTE_OT_remove_stems,
     SOUNDMATTE_OT_reveal,
     SOUNDMATTE_OT_movie,
+    SOUNDMATTE_OT_sheet,
     SOUNDMATTE_OT_forget,
     SOUNDMATTE_OT_install_engine,
     SOUNDMATTE_OT_remove_engine,

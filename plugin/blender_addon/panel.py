@@ -173,11 +173,13 @@ def _draw_task(box: bpy.types.UILayout, found: task.Task, width: int) -> None:
 
 
 def _draw_preview(box: bpy.types.UILayout, found: task.Task, width: int) -> None:
-    icon = running.picture(found.sheet)
+    icon = running.picture(found.still)
     if icon:
         box.template_icon(icon_value=icon, scale=max(6.0, width / 28))
     write(box, f"{found.coverage or 0:.0%} of the picture is the object (coloured)", width)
-    box.operator("soundmatte.movie", icon="PLAY").task = found.id
+    row = box.row()
+    row.operator("soundmatte.movie", icon="PLAY").task = found.id
+    row.operator("soundmatte.sheet", icon="IMAGE_DATA").task = found.id
 
 
 def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

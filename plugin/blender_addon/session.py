@@ -266,7 +266,7 @@ class Session:
     def _go_on(self, task: Task, result: dict[str, Any]) -> None:
         """A request has ended well."""
         if task.state == tasks.DRAWING:
-            task.sheet, task.movie = result["sheet"], result["movie"]
+            task.still, task.sheet, task.movie = result["still"], result["sheet"], result["movie"]
             task.coverage = result["coverage"]
             task.note(*result["warnings"])
             task.state = tasks.SHOWN

@@ -51,7 +51,7 @@ class Task:
         usd: the most that it will cost; None before that is known.
         seconds: length of what is separated.
         separation: the engine's document of what came of it.
-        sheet, movie: of a preview.
+        still, sheet, movie: of a preview.
         coverage: share of the picture that is object, 0 to 1, of a preview.
         notes: sentences that a person should read.
     """
@@ -74,6 +74,7 @@ class Task:
     usd: float | None = None
     seconds: float = 0.0
     separation: dict[str, Any] | None = None
+    still: str = ""
     sheet: str = ""
     movie: str = ""
     coverage: float | None = None
@@ -117,7 +118,11 @@ class Task:
     def discard_media(self) -> None:
         """Remove what was exported: the stems stand by themselves."""
         for path in Path(self.folder).iterdir():
-            if path.name not in (_FILE, _NEW) and str(path) not in (self.sheet, self.movie):
+            if path.name not in (_FILE, _NEW) and str(path) not in (
+                self.still,
+                self.sheet,
+                self.movie,
+            ):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _unlink(path)
 
     def forget(self) -> None:

@@ -63,6 +63,7 @@ def test_every_request(version: str, clip: Source, studio: Studio, tmp_path: Pat
     shown = documents.Previewed.model_validate(told["preview"])
     assert shown.sheet.exists()
     assert shown.movie.exists()
+    assert shown.still.read_bytes()[:4] == b"\x89PNG"
 
     estimated = documents.Estimated.model_validate(told["estimate"])
     assert (estimated.start, estimated.duration, estimated.usd) == (0.16, 0.68, 0.0)

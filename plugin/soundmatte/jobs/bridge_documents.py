@@ -215,6 +215,7 @@ class Previewed(_Document):
     Attributes:
         sheet: contact sheet, PNG.
         movie: MP4, without sound.
+        still: one picture out of the middle, PNG, as large as editors draw icons.
         coverage: share of the picture that is object, 0 to 1.
         warnings: sentences about a matte that is unlikely to be meant so.
     """
@@ -222,6 +223,7 @@ class Previewed(_Document):
     version: Literal[1] = VERSION
     sheet: Path
     movie: Path
+    still: Path
     coverage: float
     warnings: tuple[str, ...]
 

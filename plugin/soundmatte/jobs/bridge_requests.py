@@ -156,6 +156,7 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
     if selection.picture is not None:
         clip, start, end = _seen(selection, selection.picture)
         into = (into or Fraction(0)) - selection.picture.start
+    still = request.output.absolute() / f"{clip.stem}_preview_still.png"
     with listener.stage("preview") as progress:
         made = preview(
             clip,
@@ -166,12 +167,14 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
             start=start,
             end=end,
             matte_start=into,
+            still=still,
             progress=progress,
             overwrite=request.overwrite,
         )
     return documents.Previewed(
         sheet=made.sheet.absolute(),
         movie=made.movie.absolute(),
+        still=still,
         coverage=made.coverage,
         warnings=made.warnings,
     )

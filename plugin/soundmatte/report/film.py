@@ -108,6 +108,11 @@ def write_sheet(
     whole.save_frame(str(path), t=0)
 
 
+def write_still(path: Path, picture: Picture, size: tuple[int, int]) -> None:
+    """Write one picture [h, w, 3] as a PNG of that size, in pixels."""
+    load().ImageClip(picture, duration=1).resized(size).save_frame(str(path), t=0)
+
+
 def write_movie(
     path: Path,
     picture: Callable[[int], Picture],

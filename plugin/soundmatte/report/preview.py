@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, isqrt
@@ -37,6 +38,8 @@ STEADY = Fraction(25)
 TILES = 9
 #: Longest side of a picture on the sheet, pixels.
 TILE_SIDE = 400
+#: Longest side of the single picture, pixels: as large as editors draw icons.
+STILL_SIDE = 256
 
 CAPTION = "coloured = the object whose sound becomes the target"
 WARNING = (255, 190, 92)
@@ -93,6 +96,7 @@ def preview(
     start: Fraction | None = None,
     end: Fraction | None = None,
     matte_start: Fraction | None = None,
+    still: Path | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Preview:
@@ -108,6 +112,7 @@ def preview(
         end: end of the range; the clip's end by default.
         matte_start: s of the matte that lie at the clip's first picture; told from its length
             by default.
+        still: also written: one picture out of the middle, PNG.
         progress: told the share done, 0 to 1; may raise to end the work, and then no file is left.
         overwrite: replace what is there.
 
@@ -130,12 +135,17 @@ def preview(
     with (
         replacing(sheet, overwrite=overwrite) as sheet_part,
         replacing(movie, overwrite=overwrite) as movie_part,
+        replacing(still, overwrite=overwrite) if still else nullcontext() as still_part,
         tempfile.TemporaryDirectory(prefix="soundmatte-") as folder,
     ):
         reel = _Reel(plan, pictures, progress)
         _write(Path(folder), plan, reel, warnings)
         shutil.copyfile(Path(folder, "sheet.png"), sheet_part)
         shutil.copyfile(Path(folder, "movie.mp4"), movie_part)
+        if still_part is not None:
+            middle = reel.kept[plan.sheet[len(plan.sheet) // 2]]
+            film.write_still(Path(folder, "still.png"), middle, fitted(plan.size, STILL_SIDE))
+            shutil.copyfile(Path(folder, "still.png"), still_part)
     coverage = reel.coverage
     return Preview(sheet, movie, coverage, plan.movie, (*warnings, *_remarks(coverage)))
 
