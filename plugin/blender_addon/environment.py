@@ -27,7 +27,7 @@ _LOG = "install.log"
 #: Bytes that the environment takes at most, with what pip unpacks meanwhile.
 _ROOM = 1_500_000_000
 #: Characters of the longest name in the environment, and of a path where Windows ends.
-_DEEPEST, _WINDOWS = 130, 259
+_DEEPEST, _WINDOWS = 160, 259
 #: Settings of pip that would put things elsewhere than into the environment.
 _ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIREMENT", "PIP_DRY_RUN")
 
@@ -70,7 +70,7 @@ class Installing:
         self._now: _Step | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ends = 1.0
-        self._packages = 1
+        self._pins: list[str] = []
 
     def begin(self, *, online: bool) -> None:
         """Start it; what is there already is replaced.
@@ -97,8 +97,7 @@ class Installing:
             self._log.write_bytes(b"")
         except OSError as error:
             raise _unwritable(self._folder, error) from error
-        text = (self._carried / PINS).read_text(encoding="utf-8")
-        self._packages = len(set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE)))
+        self._pins = (self._carried / PINS).read_text(encoding="utf-8").splitlines()
         self._steps = self._planned(wheels[-1])
         self._next()
 
@@ -179,12 +178,16 @@ class Installing:
         if self._now.text != "Fetching":
             return
         said = self._said()
-        names = re.findall(r"^Collecting ([\w.-]+)", said, re.MULTILINE)
-        # Fetching takes two thirds of it, unpacking the rest, of which pip says nothing.
-        part = 0.67 * min(1.0, len(names) / self._packages)
-        self.text = f"Fetching {names[-1]}, {len(names)} of {self._packages}" if names else "…"
+        # pip names the line of each pin that it has come to. Unpacking is a third of the work.
+        lines = re.findall(r"\(line (\d+)\)\)?$", said, re.MULTILINE)
         if "Installing collected packages" in said:
             part, self.text = 0.67, "Unpacking what was fetched"
+        elif lines:
+            line = min(int(lines[-1]), len(self._pins))
+            part = 0.67 * line / len(self._pins)
+            self.text = f"Fetching {self._pins[line - 1].partition('==')[0]}"
+        else:
+            return
         self.share = self._now.share + part * (self._ends - self._now.share)
 
     def _finish(self) -> None:

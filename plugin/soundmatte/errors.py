@@ -51,3 +51,17 @@ class SettingsRefused(SoundmatteError):
 
 class ExtraMissing(SoundmatteError):
     """A part of the product that is installed on request is not installed."""
+
+
+class HostMissing(SoundmatteError):
+    """The editor is not found, or what is named is none."""
+
+    exit_code = 2
+
+
+class HostRefused(SoundmatteError):
+    """The editor did not do what it was asked."""
+
+
+class EngineUnreachable(SoundmatteError):
+    """This engine works here, and could not be started by anybody else."""

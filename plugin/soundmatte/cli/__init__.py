@@ -29,6 +29,8 @@ COMMANDS = {
     "estimate": "Name the price of separating a clip in the cloud.",
     "demo": "Make a small clip, separate it offline, show what came of it.",
     "jobs": "Every separation: its state, its cost; resume, cancel, retry, forget.",
+    "install": "Put Soundmatte into Blender.",
+    "uninstall": "Take Soundmatte out of Blender again.",
     "bridge": "Serve an editor over standard input and output.",
     "cache": "What is kept, so that the same work is free the second time.",
     "key": "Keep, try or remove the API key.",
