@@ -67,7 +67,7 @@ def test_names_that_mean_nothing_are_not_used() -> None:
 
 
 def test_programs_are_started_in_four_places_only() -> None:
-    """ffmpeg by the one runner, pip for a model, the engine by an editor, an editor by `install`."""
+    """ffmpeg by its runner, pip for a model, the engine by an editor, an editor by `install`."""
     allowed = {
         "remux/stemmux/ffmpeg.py",
         "plugin/soundmatte/engines/offline/weights_store.py",
