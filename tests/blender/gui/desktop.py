@@ -87,7 +87,7 @@ class Desktop:
         given: Mapping[str, Any] | None = None,
         online: bool = False,
         size: str = "1600x1000",
-        limit: float = 100,
+        limit: float = 240,
     ) -> Seen:
         """Have the function `act` of the file `scenario` played, beginning with a .blend open.
 

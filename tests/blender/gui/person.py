@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -33,6 +32,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+
+# Blender runs this file alone: its neighbour is not beside it on the path yet.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from notes import Notes
 
 #: Between two ticks (s).
 TICK = 0.02
@@ -48,24 +51,11 @@ class Missed(AssertionError):
     """What the person waited or looked for did not come."""
 
 
-class Person:
-    """Hands, eyes and a stopwatch. `given` holds the words that the test passed in."""
+class Person(Notes):
+    """Hands and eyes, and what they note."""
 
     def __init__(self, folder: Path, given: dict[str, Any]) -> None:
-        self.folder = folder
-        self.given = given
-        self.report: dict[str, Any] = {
-            "blender": bpy.app.version_string,
-            "python": sys.version.split()[0],
-            "steps": [],
-            "seen": {},
-            "shots": [],
-            "stalls": {},
-            "finished": False,
-            "error": None,
-        }
-        self._began = time.monotonic()
-        self._watched: dict[str, dict[str, Any]] = {}
+        super().__init__(folder, given)
         self._mouse = (0, 0)
         self._known: dict[str, tuple[int, int]] = {}
 
@@ -103,18 +93,6 @@ class Person:
             return []
         found = editor.strips if hasattr(editor, "strips") else editor.sequences
         return sorted(found, key=lambda strip: (strip.channel, strip.frame_final_start))
-
-    # What a scenario says.
-
-    def saw(self, **values: Any) -> None:
-        """Keep what was seen (anything that JSON holds) under a name for the test to judge."""
-        self.report["seen"].update(values)
-        self._write()
-
-    def step(self, what: str) -> None:
-        """Note a step: what is done from now on."""
-        self.report["steps"].append({"at": round(time.monotonic() - self._began, 3), "what": what})
-        self._write()
 
     # What takes time.
 
@@ -348,59 +326,6 @@ class Person:
         self._known.clear()
         bpy.ops.wm.open_mainfile(filepath=str(path))
         yield from self.wait(0.3)
-
-    # What is measured.
-
-    @contextlib.contextmanager
-    def watch(self, name: str) -> Iterator[None]:
-        """Measure how long Blender's main thread was busy between ticks; report["stalls"][NAME].
-
-        longest, median (s) of the gaps between the end of one tick and the start of the next,
-        and their number. Our own work in a tick does not count.
-        """
-        gaps: list[float] = []
-        self._watched[name] = {"gaps": gaps}
-        try:
-            yield
-        finally:
-            del self._watched[name]
-            gaps.sort()
-            self.report["stalls"][name] = {
-                "longest": round(gaps[-1], 4) if gaps else None,
-                "median": round(gaps[len(gaps) // 2], 4) if gaps else None,
-                "next": [round(gap, 4) for gap in gaps[-6:-1]],
-                "ticks": len(gaps),
-            }
-            self._write()
-
-    @contextlib.contextmanager
-    def beside(self, processes: int = 1, niceness: int = 10) -> Iterator[None]:
-        """That many busy processes beside Blender, niced."""
-        words = ["nice", "-n", str(niceness), "/usr/bin/python3", "-c", "while True: pass"]
-        busy = [subprocess.Popen(words) for _ in range(processes)]
-        try:
-            yield
-        finally:
-            for process in busy:
-                process.kill()
-                process.wait()
-
-    def gap(self, seconds: float) -> None:
-        """A gap between two ticks, for whoever watches."""
-        for watched in self._watched.values():
-            watched["gaps"].append(seconds)
-
-    def _write(self) -> None:
-        # Whole at any moment: the test reads it after a crash too.
-        new = self.folder / "report.json.new"
-        new.write_text(json.dumps(self.report, indent=1, default=str), encoding="utf-8")
-        os.replace(new, self.folder / "report.json")
-
-    def finish(self, error: str | None = None) -> None:
-        self.report["error"] = error
-        self.report["finished"] = error is None
-        self.report["seconds"] = round(time.monotonic() - self._began, 3)
-        self._write()
 
 
 def _acting(person: Person, steps: Steps) -> Steps:
