@@ -26,10 +26,11 @@ def name(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
+    """What a module imports from elsewhere than its own package."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module or ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,11 +124,7 @@ def preview(
     film.load()
     media, cut = probe(clip), probe(matte, picture=True)
     sheet, movie = (out_dir / f"{clip.stem}_preview{suffix}" for suffix in (".png", ".mp4"))
-    for path in (sheet, movie):
-        if path.exists() and any(path.samefile(source) for source in (clip, matte)):
-            raise UsageError(
-                f"The preview would take the place of {path.name}.", hint="Name another folder."
-            )
+    _keep_sources((sheet, movie), (clip, matte))
     plan = _planned(media, media.span(start, end))
     offset, warnings = _aligned(cut, media, plan.span, matte_start)
     pictures = _pictures(media, cut, plan, offset, invert, matte_from)
@@ -143,11 +139,18 @@ def preview(
         shutil.copyfile(Path(folder, "sheet.png"), sheet_part)
         shutil.copyfile(Path(folder, "movie.mp4"), movie_part)
         if still_part is not None:
-            middle = reel.kept[plan.sheet[len(plan.sheet) // 2]]
-            film.write_still(Path(folder, "still.png"), middle, fitted(plan.size, STILL_SIDE))
+            reel.write_middle(Path(folder, "still.png"))
             shutil.copyfile(Path(folder, "still.png"), still_part)
     coverage = reel.coverage
     return Preview(sheet, movie, coverage, plan.movie, (*warnings, *_remarks(coverage)))
+
+
+def _keep_sources(made: Iterable[Path], sources: Iterable[Path]) -> None:
+    for path in made:
+        if path.exists() and any(path.samefile(source) for source in sources):
+            raise UsageError(
+                f"The preview would take the place of {path.name}.", hint="Name another folder."
+            )
 
 
 def _planned(media: Media, span: Span) -> _Plan:
@@ -224,6 +227,11 @@ class _Reel:
     def coverage(self) -> float:
         """Mean share of the picture that is object, over all pictures so far."""
         return sum(self._covered) / max(1, len(self._covered))
+
+    def write_middle(self, path: Path) -> None:
+        """Write one picture of the sheet by itself, once it is there."""
+        middle = self.kept[self._plan.sheet[len(self._plan.sheet) // 2]]
+        film.write_still(path, middle, fitted(self._plan.size, STILL_SIDE))
 
     def at(self, number: int) -> Picture:
         """Go on to the picture with that number."""
