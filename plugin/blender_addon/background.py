@@ -39,7 +39,9 @@ def end_with_parent() -> None:
     """End as soon as the first Blender does, which holds the other end of standard input."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not `sys.stdin`, whose lock Python wants when it ends.
+        while os.read(0, 1024):
+            pass
         os._exit(4)
 
     threading.Thread(target=wait, daemon=True).start()

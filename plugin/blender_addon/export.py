@@ -89,6 +89,8 @@ class Export:
         copy = self._path(_COPY)
         self._make_room()
         try:
+            if os.path.exists(copy):
+                os.unlink(copy)
             bpy.ops.wm.save_as_mainfile(
                 filepath=copy, copy=True, compress=False, check_existing=False
             )

@@ -146,20 +146,17 @@ def _placed(
     undoing.steps.append(lambda: _remove_new(editor, undoing_names))
     roles = ["meta"] if options.meta else [stem["role"] for stem in stems]
     free = channels.free(owner, first, end, above, roles)
+    holder, inner = owner, free
     if options.meta:
         holder = _meta(owner, clip, options, free[0], first, end)
         inner = list(range(1, len(stems) + 1))
-    else:
-        holder, inner = owner, free
     names = []
     for stem, channel in zip(stems, inner, strict=True):
-        strip = _stem(owner, clip, original, stem, options, channel, (first, end))
-        if options.meta:
-            strip.move_to_meta(holder)
+        strip = _stem(holder, clip, original, stem, options, channel, (first, end))
         names.append(strip.name)
         undoing.steps.append(channels.named(holder, channel, stem["role"]))
     if options.meta:
-        compat.set_first(holder, first)
+        # A meta strip stays as long as it was when it was empty.
         compat.set_end(holder, end)
     for name, stem, channel in zip(names, stems, inner, strict=True):
         _compare(compat.all_strips(editor)[name], stem, clip, channel, (first, end))

@@ -71,7 +71,6 @@ def export(clip: Clip, folder: str, report: Report) -> dict[str, Any]:
 def mix_down(scene: Any, clip: Clip, folder: str) -> str:
     """The path of a WAV of what is heard of the clip's strip alone, of exactly its samples."""
     strip = _strip(scene, clip.strip)
-    _alone(scene, [strip])
     for speaker in bpy.data.speakers:
         speaker.muted = True
     if not clip.baked:
@@ -88,25 +87,43 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
         compat.set_first(strip, first)
     if clip.handle_out:
         compat.set_end(strip, end)
-    # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline;
-    # to one frame behind, since it counts a mixdown's length without its part of a sample.
-    _frames(scene, max(0, first - 1), end + 1)
-    skipped = timing.entered(scene.frame_start, first, clip.rate, clip.frame_rate)
+    # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline.
+    # Where it does is measured, by a strip beside it that is silent until the clip has ended: at a
+    # whole sample, the last bit of Blender's own sum of times decides between two neighbours.
+    begin, frame = max(0, first - 1), timing.samples(1, clip.rate, clip.frame_rate)
+    late = timing.samples(first - begin, clip.rate, clip.frame_rate) + 3
+    beside = os.path.join(folder, "mark.wav")
+    wav.write_mark(beside, clip.samples + frame, clip.rate)
+    mark = compat.strips(scene.sequence_editor).new_sound(
+        name="mark", filepath=beside, channel=1, frame_start=first
+    )
+    compat.set_end(mark, end + 3)
+    _alone(scene, [strip, mark])
     mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
+    if os.path.exists(mixdown):
+        # Of an earlier try; Blender may begin later than it says, and this would be taken for it.
+        os.unlink(mixdown)
+    _mix(scene, mixdown, (begin, end + 4), clip.rate, clip.channels)
+    entered = (clip.samples + frame, late)
+    wav.cut(mixdown, path, entered, clip.samples, clip.rate, clip.channels)
+    os.unlink(mixdown)
+    os.unlink(beside)
+    return path
+
+
+def _mix(scene: Any, path: str, frames: tuple[int, int], rate: int, channels: int) -> None:
+    _frames(scene, *frames)
     with bpy.context.temp_override(scene=scene):
         bpy.ops.sound.mixdown(
-            filepath=mixdown,
+            filepath=path,
             check_existing=False,
             relative_path=False,
             container="WAV",
             codec="PCM",
             format="F32",
-            mixrate=clip.rate,
-            channels=_LAYOUTS[clip.channels],
+            mixrate=rate,
+            channels=_LAYOUTS[channels],
         )
-    wav.cut(mixdown, path, skipped, clip.samples, clip.rate, clip.channels)
-    os.unlink(mixdown)
-    return path
 
 
 def show_picture(scene: Any, clip: Clip) -> None:

@@ -9,36 +9,56 @@ not know Blender.
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import time
 from typing import BinaryIO
 
 #: Seconds without a byte more after which nothing more is expected.
 PATIENCE = 15.0
+#: The same where the disk is full.
+_FULL = 0.5
 _BLOCK = 1 << 20
 #: Where each channel belongs, by their number (bits of WAVEFORMATEXTENSIBLE).
 _SPEAKERS = {1: 0x4, 2: 0x3, 3: 0xB, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
 _FLOAT_GUID = bytes.fromhex("0300000000001000800000aa00389b71")
 _EXTENSIBLE = 0xFFFE
 _MOST = 0xFFFFFFFF
+#: Far beyond full scale, so that it is loud in whatever channels; a mixdown clips it.
+_LOUD = 10000.0
 
 
-def cut(source: str, path: str, skipped: int, samples: int, rate: int, channels: int) -> None:
+def write_mark(path: str, at: int, rate: int) -> None:
+    """A mono WAV that is silent but for one sample, louder than any sound: number `at`."""
+    size = (at + rate) * 4
+    with open(path, "wb") as made:
+        head = _head(size, rate, 1)
+        made.write(head)
+        # Nothing is written for silence where the disk can leave it out.
+        made.truncate(len(head) + size)
+        made.seek(len(head) + at * 4)
+        made.write(struct.pack("<f", _LOUD))
+
+
+def cut(
+    source: str, path: str, mark: tuple[int, int], samples: int, rate: int, channels: int
+) -> None:
     """Write some samples of a mixdown to `path`, once they are all there.
 
     Args:
-        skipped: samples of each channel that are left out at the start.
+        mark: sample of what was entered on which all channels are loud, and by how many samples
+            at most it was entered late; it counts from where it was entered.
         samples: of each channel.
         rate: Hz.
 
     Raises:
         OSError: the mixdown holds less, or there is no room; `path` is not there then.
     """
-    size, before = samples * channels * 4, skipped * channels * 4
-    begin = _arrived(source, before + size, channels) + before
+    size, block = samples * channels * 4, channels * 4
+    begin = _arrived(source, sum(mark) * block, channels)
     try:
         with open(source, "rb") as file, open(path, "wb") as made:
-            file.seek(begin)
+            file.seek(begin + _entered(file, begin, mark, channels) * block)
             made.write(_head(size, rate, channels))
             _copy(file, made, size)
     except BaseException:
@@ -47,19 +67,34 @@ def cut(source: str, path: str, skipped: int, samples: int, rate: int, channels:
         raise
 
 
+def _entered(file: BinaryIO, begin: int, mark: tuple[int, int], channels: int) -> int:
+    """The sample of a mixdown on which what it plays was entered."""
+    at, most = mark
+    file.seek(begin + at * channels * 4)
+    for number in range(most):
+        frame = struct.unpack(f"<{channels}f", file.read(channels * 4))
+        if max(map(abs, frame)) > 0.5:
+            return number
+    raise OSError("Blender's mixdown does not hold the whole clip")
+
+
 def _arrived(source: str, size: int, channels: int) -> int:
     """Where the samples begin, once `size` bytes of them are on the disk."""
     known, since = -1, time.monotonic()
     while True:
         there = os.path.getsize(source) if os.path.isfile(source) else 0
-        begin = _data(source, channels) if there > known else 0
+        begin = _data(source, channels) if there > max(known, 0) else 0
         if begin and there >= begin + size:
             return begin
         if there != known:
             known, since = there, time.monotonic()
-        elif time.monotonic() - since > PATIENCE:
-            raise OSError(f"Blender's mixdown ended after {max(0, there)} of {size} bytes")
+        elif time.monotonic() - since > (_FULL if _is_full(source) else PATIENCE):
+            raise OSError(f"Blender's mixdown ended after {there} of {size} bytes")
         time.sleep(0.02)
+
+
+def _is_full(path: str) -> bool:
+    return shutil.disk_usage(os.path.dirname(path)).free < _BLOCK
 
 
 def _data(source: str, channels: int) -> int:

@@ -41,9 +41,12 @@ def measured(case, folder):
 
     # From a frame before, as when a timeline plays: a strip then begins on its own sample.
     ahead = max(0, clip.first - 1)
-    skipped = timing.entered(ahead, clip.first, clip.rate, clip.frame_rate)
-    target, both = (heard(some, ahead)[skipped:][:length] for some in (names[:1], names))
+    target, both = (heard(some, ahead) for some in (names[:1], names))
     from_start, original = heard(names[:1])[:length], heard([clip.strip])[:length]
+    resampled = [heard([name], ahead, 48000) for name in (names[0], clip.strip)]
+    whole = [heard([name], 1) for name in (names[0], clip.strip)]
+    skipped = timeline.entered(scene, ahead, clip.first, clip.rate, folder)
+    target, both = target[skipped:][:length], both[skipped:][:length]
     found = {
         "samples_right": len(mix) == clip.samples,
         "rate": clip.rate,
@@ -54,10 +57,9 @@ def measured(case, folder):
         "sum_db": timeline.peak_db(both - alone),
         "stem_to_file_from_start": timeline.shift(from_start, alone),
         "stem_to_original": timeline.shift(from_start, original),
-        "in_timeline": timeline.shift(heard(names[:1], 1), heard([clip.strip], 1)),
+        "in_timeline": timeline.shift(*whole),
     }
     if clip.rate != 48000:
-        resampled = [heard([name], ahead, 48000) for name in (names[0], clip.strip)]
         found["at_48000"] = timeline.shift(*resampled)
     return found
 

@@ -11,7 +11,7 @@ import bpy
 
 
 def main(words: list[str]) -> int:
-    """Do as Blender would; an exception in the script ends it with the status that is asked for."""
+    """Do as Blender would; an exception in the script ends it with status 3."""
     own = words[: words.index("--")]
     bpy.ops.wm.open_mainfile(filepath=next(word for word in own if word.endswith(".blend")))
     script = own[own.index("--python") + 1]
@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
         import traceback
 
         traceback.print_exc()
-        return int(own[own.index("--python-exit-code") + 1])
+        return 3
     return 0
 
 

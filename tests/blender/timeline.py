@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "plugin" / "blender_addon"
 _PACKAGE = "soundmatte_tested"
 
-os.environ.setdefault("SOUNDMATTE_BLENDER", f"{sys.executable} {HERE / 'launcher.py'}")
+if not bpy.app.binary_path:
+    os.environ.setdefault("SOUNDMATTE_BLENDER", f"{sys.executable} {HERE / 'launcher.py'}")
 
 
 def extension(name):
@@ -154,6 +155,27 @@ def placed(clip, placement, **options):
     return place.place(given, placement, place.Options(**{"job": "job-1", **options}))
 
 
+def digest(scene):
+    """All that a person sees of a timeline, as plain values."""
+    editor = scene.sequence_editor
+    shown = [
+        [s.name, s.type, s.channel, compat.first(s), compat.end(s), s.mute, s.blend_alpha]
+        for s in every(scene)
+    ]
+    rows = [[part.name, part.mute, part.lock] for part in editor.channels]
+    own = [scene.frame_start, scene.frame_end, scene.use_preview_range, len(bpy.data.sounds)]
+    return json.loads(json.dumps([sorted(shown), rows, own]))
+
+
+def refused(act, *words, **named):
+    """The sentence and the hint with which something is refused."""
+    try:
+        act(*words, **named)
+    except Refusal as error:
+        return [str(error), error.hint]
+    raise AssertionError("it was not refused")
+
+
 def mixed(scene, names, first, end, rate, channels, folder):
     """What is heard of some strips alone from a frame to before another."""
     # A strip's volume is that of the frame, so every state is as after a person's change.
@@ -176,7 +198,23 @@ def mixed(scene, names, first, end, rate, channels, folder):
         )
     for strip in every(scene):
         strip.mute = before[strip.name]
-    return read(path)
+    # Behind its length a mixdown holds its last block once more.
+    return read(path)[: timing.samples(end - first, rate, clip_rate(scene))]
+
+
+def clip_rate(scene):
+    """The scene's frame rate, exactly."""
+    return timing.frame_rate(scene.render.fps, scene.render.fps_base)
+
+
+def entered(scene, ahead, frame, rate, folder):
+    """The sample of a mixdown from frame `ahead` on which a strip that lies at `frame` begins."""
+    path = os.path.join(folder, "loud.wav")
+    write(path, np.ones((rate, 1)), rate)
+    strip = strips(scene).new_sound(name="loud", filepath=path, channel=99, frame_start=frame)
+    heard = mixed(scene, [strip.name], ahead, frame + 2, rate, 1, folder)
+    strips(scene).remove(strip)
+    return int(np.flatnonzero(np.abs(heard[:, 0]) > 0.01)[0])
 
 
 def shift(late, early, most=1 << 15):
