@@ -24,6 +24,8 @@ from .refusal import Refusal
 #: In the extension's folder: the pins, and our own wheel.
 CARRIED, PINS, WHEEL = "carried", "requirements.txt", "soundmatte-*.whl"
 _LOG = "install.log"
+#: Python without what a person set for theirs, writing what is read here everywhere.
+_ALONE = ("-I", "-X", "utf8")
 #: Bytes that the environment takes at most, with what pip unpacks meanwhile.
 _ROOM = 1_500_000_000
 #: Characters of the longest name in the environment, and of a path where Windows ends.
@@ -136,17 +138,17 @@ class Installing:
         there = os.path.join(self._folder, engine.ENVIRONMENT)
         python = engine.environment_python(self._folder)
         # Not --isolated: a person's proxy, certificates and mirror count; the hashes hold anyway.
-        pip = (python, "-I", "-u", "-m", "pip", "--no-input", "--disable-pip-version-check")
+        pip = (python, *_ALONE, "-u", "-m", "pip", "--no-input", "--disable-pip-version-check")
         pip += ("install", "--no-user", "--no-deps", "--only-binary=:all:", "--progress-bar=off")
         fetch = (*pip, "--require-hashes", "-r", str(self._carried / PINS))
         own = (*pip, "--no-index", str(wheel))
-        make = (self._python, "-I", "-m", "venv", there)
+        make = (self._python, *_ALONE, "-m", "venv", there)
         return [
-            _Step((self._python, "-I", "-c", _CAN_MAKE), 0.0, "Looking at Blender's Python"),
+            _Step((self._python, *_ALONE, "-c", _CAN_MAKE), 0.0, "Looking at Blender's Python"),
             _Step(make, 0.01, "Making an environment"),
             _Step(fetch, 0.06, "Fetching"),
             _Step(own, 0.95, "Installing the engine"),
-            _Step((python, "-I", "-m", "soundmatte", "--version"), 0.97, "Trying the engine"),
+            _Step((python, *_ALONE, "-m", "soundmatte", "--version"), 0.97, "Trying the engine"),
         ]
 
     def _next(self) -> None:
@@ -163,7 +165,7 @@ class Installing:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=self._folder,
-                    env={**variables, "PYTHONUTF8": "1"},
+                    env=variables,
                     start_new_session=os.name != "nt",
                     creationflags=CREATION,
                 )

@@ -148,19 +148,18 @@ def test_a_blender_that_refuses_is_told_of_no_engine(shell: Shell, program: Make
 def test_an_engine_that_nobody_else_can_start_is_not_recorded(
     shell: Shell, program: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    one = program()
     bare = tmp_path / "python"
     bare.write_text("#!/bin/sh\necho No module named soundmatte\nexit 1\n")
     bare.chmod(0o755)
     monkeypatch.setattr(this_engine, "command", COMMAND)
     monkeypatch.setattr(sys, "executable", str(bare))
-    said = shell("install", "blender", "--blender", program())
+    said = shell("install", "blender", "--blender", one)
     assert said.status == 1
     assert "could not start this soundmatte: No module named soundmatte" in said.err
     assert not extensions().exists()
     bare.write_text(f"#!/bin/sh\necho soundmatte {__version__}\n")
-    assert shell(
-        "install", "blender", "--json", "--blender", tmp_path / "blender 4.5.3" / "blender"
-    )
+    assert shell("install", "blender", "--blender", one).status == 0
     record = json.loads((own_folder() / "engine.json").read_text())
     assert record["command"] == [str(bare), "-P", "-m", "soundmatte"]
 
