@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Any
 
 import bpy
@@ -34,6 +35,9 @@ _LAYOUTS = {
 }
 #: What an engine looks at needs no more than this (pixels).
 _LONG_SIDE = 640
+#: Seconds by which the mark of where a mixdown was entered follows the clip's end. Blender ends a
+#: strip at the end of a block, so up to 1023 samples late.
+_APART = Fraction(1, 4)
 #: Share of the work that the sound is.
 _SOUND_SHARE = 0.2
 
@@ -90,22 +94,22 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
     # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline.
     # Where it does is measured, by a strip beside it that is silent until the clip has ended: at a
     # whole sample, the last bit of Blender's own sum of times decides between two neighbours.
-    begin, frame = max(0, first - 1), timing.samples(1, clip.rate, clip.frame_rate)
+    begin, until = max(0, first - 1), end + timing.frames(2 * _APART, 1, clip.frame_rate)
     late = timing.samples(first - begin, clip.rate, clip.frame_rate) + 3
+    loud = clip.samples + round(_APART * clip.rate)
     beside = os.path.join(folder, "mark.wav")
-    wav.write_mark(beside, clip.samples + frame, clip.rate)
+    wav.write_mark(beside, loud, clip.rate)
     mark = compat.strips(scene.sequence_editor).new_sound(
         name="mark", filepath=beside, channel=1, frame_start=first
     )
-    compat.set_end(mark, end + 3)
+    compat.set_end(mark, until)
     _alone(scene, [strip, mark])
     mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
     if os.path.exists(mixdown):
         # Of an earlier try; Blender may begin later than it says, and this would be taken for it.
         os.unlink(mixdown)
-    _mix(scene, mixdown, (begin, end + 4), clip.rate, clip.channels)
-    entered = (clip.samples + frame, late)
-    wav.cut(mixdown, path, entered, clip.samples, clip.rate, clip.channels)
+    _mix(scene, mixdown, (begin, until), clip.rate, clip.channels)
+    wav.cut(mixdown, path, (loud, late), clip.samples, clip.rate, clip.channels)
     os.unlink(mixdown)
     os.unlink(beside)
     return path

@@ -50,7 +50,7 @@ def samples(frames: int, rate: int, frame_rate: Rate) -> int:
     return math.floor(frames * rate / Fraction(*frame_rate) + Fraction(1, 2))
 
 
-def frames(samples: int, rate: int, frame_rate: Rate) -> int:
+def frames(samples: int | Fraction, rate: int, frame_rate: Rate) -> int:
     """The whole number of frames nearest to a number of samples at `rate` Hz."""
     return math.floor(samples * Fraction(*frame_rate) / rate + Fraction(1, 2))
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from tests.blender.headless import HERE, Module
-from tests.media.making import H264, Studio, ffmpeg, number_shown, pictures
+from tests.media.making import H264, Studio, ffmpeg, number_shown
 
 pytestmark = pytest.mark.blender
 
@@ -33,11 +33,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 def media(studio: Studio) -> dict[str, str]:
     """A clip, and mattes whose left half is white: whole, of half the size, square."""
     made = {"clip": str(studio.clip("mov").path)}
-    for name, size in (("matte", "160x90"), ("matte small", "80x45"), ("matte square", "90x90")):
+    for name, size in (("matte", "160x90"), ("matte small", "96x54"), ("matte square", "90x90")):
         path = studio.new(".mp4")
         drawn = f"color=black:s={size}:r=25:d=3,drawbox=w=iw/2:h=ih:c=white:t=fill"
-        even = "scale=trunc(iw/2)*2:trunc(ih/2)*2"
-        ffmpeg("-f", "lavfi", "-i", f"{drawn},{even}", *H264, path)
+        ffmpeg("-f", "lavfi", "-i", drawn, *H264, path)
         made[name] = str(path)
     return made
 
@@ -117,11 +116,11 @@ def test_a_matte_of_another_size_shows_the_same_frame(play: Play, media: dict[st
     small, square = told["matte small"], told["matte square"]
     assert small["matte"] == [media["matte small"], "6/25"]
     assert small["picture"] == [media["clip"], "7/25"]
-    # Of another shape it lies in the middle of the canvas, so both are rendered as they lie there.
+    # Of another shape it lies in the middle of the canvas, which the clip fills.
     count, left, right, size = whiteness(square["matte"][0])
     assert (count, size) == (20, (160, 90))
     assert (left, right) == (pytest.approx(255 * 45 / 80, abs=12), pytest.approx(0, abs=3))
-    assert [number for _, number in pictures(Path(square["picture"][0]))] == list(range(7, 27))
+    assert square["picture"] == [media["clip"], "7/25"]
 
 
 def test_a_drawn_mask_is_white_whatever_the_projects_view(play: Play) -> None:
@@ -157,21 +156,14 @@ def test_a_retimed_picture_is_rendered_beside_its_sound(play: Play) -> None:
     told = play("retimed_picture")
 
     numbers = [number_shown(picture) for picture in shown(told["picture"][0])]
-    assert len(numbers) == 50
-    # At a speed of less than one, pictures are held: fewer of them in the same time.
-    assert numbers == sorted(numbers)
-    assert len(set(numbers)) < 45
+    if told["half"]:
+        assert numbers == sorted(numbers)
+        assert 20 <= len(set(numbers)) <= 30
+    else:
+        assert numbers == list(range(74, 24, -1))
     assert told["off"] == 0
     assert told["null_db"] < -90
-    assert any("rendered" in note for note in told["notes"]) or told["clip"]["notes"]
-
-
-def test_a_retimed_sound_is_separated_as_it_is_heard(play: Play) -> None:
-    told = play("retimed_sound")
-
-    assert (told["handle_in"], told["handle_out"]) == (0, 0)
-    assert abs(told["off"]) <= 1
-    assert told["loud_db"] > -20
+    assert "rendered" in told["clip"]["notes"][0]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +286,6 @@ def test_a_second_blender_that_dies_leaves_the_timeline_alone(play: Play) -> Non
     assert told["cancelled in"] < 5
     assert told["left"] == -9
     assert "could not be started" in told["no program"][0]
-    assert "no Blender program" in told["module"][0]
     assert told["unchanged"]
 
 
