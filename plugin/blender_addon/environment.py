@@ -19,6 +19,7 @@ from pathlib import Path
 
 from . import engine
 from .bridge_client import CREATION, end_tree, own_environment, step_back
+from .install_failure import BY_PIP, failure
 from .refusal import Refusal
 
 #: In the extension's folder: the pins, and our own wheel.
@@ -32,11 +33,6 @@ _ROOM = 1_500_000_000
 _DEEPEST, _WINDOWS = 160, 259
 #: Settings of pip that would put things elsewhere than into the environment.
 _ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIREMENT", "PIP_DRY_RUN")
-
-_BY_PIP = (
-    "Install Soundmatte with another Python, `pip install soundmatte`, "
-    "and run `soundmatte install blender`."
-)
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,11 @@ class Installing:
             raise Refusal(
                 "Blender is not allowed to go online, and the engine's parts must be fetched.",
                 "Allow it under Preferences > System > Network, or install the engine from a "
-                "terminal: " + _BY_PIP,
+                "terminal: " + BY_PIP,
             )
         wheels = sorted(self._carried.glob(WHEEL))
         if not wheels or not (self._carried / PINS).is_file():
-            raise Refusal("This copy of the extension carries no engine.", _BY_PIP)
+            raise Refusal("This copy of the extension carries no engine.", BY_PIP)
         self._check_place()
         remove(self._folder)
         try:
@@ -119,7 +115,7 @@ class Installing:
         if code:
             said = self._said()
             remove(self._folder)
-            raise self._failure(said)
+            raise failure(said, str(self._log))
         if self._steps:
             self._next()
             return False
@@ -171,7 +167,7 @@ class Installing:
                 )
         except OSError as error:
             remove(self._folder)
-            raise Refusal(f"{step.words[0]} cannot be started: {error}.", _BY_PIP) from error
+            raise Refusal(f"{step.words[0]} cannot be started: {error}.", BY_PIP) from error
         step_back(self._process)
 
     def _look(self) -> None:
@@ -213,22 +209,11 @@ class Installing:
         if os.name == "nt" and len(self._folder) + _DEEPEST > _WINDOWS and not _long_paths():
             raise Refusal(
                 f"{self._folder} is too long a name for Windows to put the engine into.",
-                "Allow long paths in Windows' settings, or: " + _BY_PIP,
+                "Allow long paths in Windows' settings, or: " + BY_PIP,
             )
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
-
-    def _failure(self, said: str) -> Refusal:
-        """What a step's own words mean for a person."""
-        for pattern, message, hint in _REASONS:
-            match = re.search(pattern, said)
-            if match:
-                return Refusal(message.format(*match.groups()), hint)
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["nothing"]
-        last = errors[-1].removeprefix("ERROR:").strip()[:200]
-        return Refusal(f"The engine could not be installed: {last}", f"All is in {self._log}.")
 
 
 def remove(folder: str) -> None:
@@ -263,36 +248,6 @@ except ImportError as error:
 if sys.version_info < (3, 11):
     sys.exit("SOUNDMATTE old %d.%d" % sys.version_info[:2])
 """
-#: What is looked for in the log, the sentence that it means, and the way out.
-_REASONS = (
-    (
-        r"SOUNDMATTE no (\w+)",
-        "Blender's Python cannot make environments: it comes without {}.",
-        "Install it (on Debian and Ubuntu the package python3-venv), or: " + _BY_PIP,
-    ),
-    (r"SOUNDMATTE old (\S+)", "Blender's Python is {}; the engine needs 3.11.", _BY_PIP),
-    (
-        r"No space left on device|not enough space on the disk",
-        "The disk is full.",
-        "Make room for 1.5 GB, and try again.",
-    ),
-    (
-        r"THESE PACKAGES DO NOT MATCH THE HASHES",
-        "What was fetched is not what this extension was made with, and was not installed.",
-        "Try again; if it happens again, somebody between you and the package index changes files.",
-    ),
-    (
-        r"(?:ConnectTimeoutError|NewConnectionError|NameResolutionError|ReadTimeoutError|"
-        r"ProxyError|SSLError|Connection (?:refused|reset)|Temporary failure in name)",
-        "The package index cannot be reached.",
-        "Check the network, or the proxy that is set for pip, and try again.",
-    ),
-    (
-        r"No matching distribution found for (\S+?)==",
-        "There is no {} for this system with Blender's Python.",
-        _BY_PIP,
-    ),
-)
 
 
 def _unwritable(folder: str, error: OSError) -> Refusal:

@@ -1,1 +1,1 @@
-"""What the editors need of us: the one client by which their own Python drives the engine."""
+"""What the editors need of us: the one client of the engine, and how each gets its plugin."""
