@@ -94,7 +94,9 @@ class SOUNDMATTE_OT_separate(_OnTimeline, bpy.types.Operator):
         session = running.session()
         if session is None or not session.running:
             return {"FINISHED", "PASS_THROUGH"}
-        if event.type == "ESC" and event.value == "PRESS":
+        # While the timeline plays, Esc stops it, and no more.
+        playing = context.screen is not None and context.screen.is_animation_playing
+        if event.type == "ESC" and event.value == "PRESS" and not playing:
             running.cancel_all()
             self.report({"INFO"}, "Cancelled")
             return {"FINISHED"}

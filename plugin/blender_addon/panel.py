@@ -23,6 +23,8 @@ _ICONS = {
 }
 #: Tasks that are shown; the newest come first.
 _SHOWN = 8
+#: Pixels across of a preview's still, which is drawn as it is, or at the size of the interface.
+_STILL = 256
 
 
 def write(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
@@ -175,7 +177,9 @@ def _draw_task(box: bpy.types.UILayout, found: task.Task, width: int) -> None:
 def _draw_preview(box: bpy.types.UILayout, found: task.Task, width: int) -> None:
     icon = running.picture(found.still)
     if icon:
-        box.template_icon(icon_value=icon, scale=max(6.0, width / 28))
+        unit = 20 * (bpy.context.preferences.system.ui_scale or 1.0)
+        across = min(0.75 * width, _STILL * unit / 20)
+        box.template_icon(icon_value=icon, scale=max(6.0, across / unit))
     write(box, f"{found.coverage or 0:.0%} of the picture is the object (coloured)", width)
     row = box.row()
     row.operator("soundmatte.movie", icon="PLAY").task = found.id

@@ -192,6 +192,7 @@ def _meta(owner: Any, clip: Clip, options: Options, channel: int, first: int, en
     meta = compat.strips(owner).new_meta(name=name, channel=channel, frame_start=first)
     compat.set_end(meta, end)
     meta[_JOB], meta[_ROLE], meta[_PROMPT] = options.job, "meta", clip.prompt
+    meta.select = False
     return meta
 
 
@@ -220,6 +221,8 @@ def _stem(
     strip.pan = original.pan if follows else clip.pan
     strip.mute, strip.lock, strip.color_tag = False, False, _COLOURS[stem["role"]]
     strip[_JOB], strip[_ROLE], strip[_PROMPT] = options.job, stem["role"], clip.prompt
+    # What a person has selected stays what is selected.
+    strip.select = False
     return strip
 
 

@@ -29,6 +29,8 @@ _described: dict[str, Any] | None = None
 #: Tasks whose clip is on the timeline that is open now, also where it was never saved.
 _of_this_file: set[str] = set()
 _pictures: Any = None
+#: What we have put into the status bar.
+_status = ""
 
 
 def session() -> Session | None:
@@ -111,6 +113,8 @@ def wake() -> None:
 def price(chosen: bpy.types.PropertyGroup) -> str:
     """What a separation costs, as far as it is known before the engine has looked at the clip."""
     engine_name = chosen.engine
+    if engine_name == "CLOUD" and not bpy.app.online_access:
+        return "but Blender is not allowed to go online"
     if engine_name == "AUTO" and _described is not None:
         engine_name = "OFFLINE" if _described["engine"] == "offline" else "CLOUD"
     if engine_name == "OFFLINE" or not bpy.app.online_access:
@@ -252,7 +256,13 @@ def _tick() -> float | None:
 
 
 def _redraw() -> None:
+    global _status
+    under_way = [found for found in _session.tasks if found.running] if _session else []
+    status = "   ".join(f"{found.title}: {found.text} {found.share:.0%}" for found in under_way)
+    changed, _status = status != _status, status
     for window in bpy.context.window_manager.windows:
+        if changed:
+            window.workspace.status_text_set(status or None)
         for area in window.screen.areas:
             if area.type in ("SEQUENCE_EDITOR", "PREFERENCES"):
                 area.tag_redraw()
@@ -289,3 +299,5 @@ def unregister() -> None:
     if _pictures is not None:
         bpy.utils.previews.remove(_pictures)
     _session = _engine = _pictures = _installing = None
+    if _status:
+        _redraw()
