@@ -145,7 +145,7 @@ class Export:
             flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
             flags |= subprocess.CREATE_NO_WINDOW
         try:
-            log = open(self._path(_LOG), "wb")
+            log = open(self._path(_LOG), "wb")  # noqa: SIM115
         except OSError as error:
             raise Refusal(
                 f"Nothing can be written to {self._folder}: {_reason(error)}.",

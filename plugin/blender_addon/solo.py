@@ -18,6 +18,7 @@ import bpy
 from . import compat, timing, wav
 from .clip import Clip
 from .refusal import Refusal
+from .rendering import play, render
 
 #: Told the share that is done, 0 to 1, and what is being done.
 Report = Callable[[float, str], None]
@@ -33,8 +34,6 @@ _LAYOUTS = {
     7: "SURROUND61",
     8: "SURROUND71",
 }
-#: What an engine looks at needs no more than this (pixels).
-_LONG_SIDE = 640
 #: Seconds by which the mark of where a mixdown was entered follows the clip's end. Blender ends a
 #: strip at the end of a block, so up to 1023 samples late.
 _APART = Fraction(1, 4)
@@ -68,7 +67,8 @@ def export(clip: Clip, folder: str, report: Report) -> dict[str, Any]:
 
         made[name] = os.path.join(folder, f"{name}.mp4")
         (show_picture if name == "picture" else show_matte)(scene, clip)
-        render(scene, clip, made[name], told, grey=name == "matte")
+        lasts = clip.first - clip.handle_in, clip.end + clip.handle_out
+        render(scene, lasts, made[name], told, grey=name == "matte")
     return made
 
 
@@ -116,7 +116,7 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
 
 
 def _mix(scene: Any, path: str, frames: tuple[int, int], rate: int, channels: int) -> None:
-    _frames(scene, *frames)
+    play(scene, *frames)
     with bpy.context.temp_override(scene=scene):
         bpy.ops.sound.mixdown(
             filepath=path,
@@ -165,70 +165,6 @@ def show_matte(scene: Any, clip: Clip) -> None:
     _alone(scene, strips)
     for strip in strips:
         _opaque(scene, strip)
-
-
-def render(scene: Any, clip: Clip, path: str, told: Callable[[float], None], *, grey: bool) -> None:
-    """What is to be seen, over the range with its handles, as an MP4 of the timeline's frames.
-
-    The view transform is Standard: a project's own would show white as grey.
-    """
-    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
-    _output(scene, path, grey=grey)
-    _frames(scene, first, end)
-
-    def count(rendered: Any, *_: Any) -> None:
-        told(min(1.0, (rendered.frame_current - first + 1) / (end - first)))
-
-    bpy.app.handlers.render_write.append(count)
-    try:
-        bpy.ops.render.render(animation=True, scene=scene.name)
-    finally:
-        bpy.app.handlers.render_write.remove(count)
-    made = bpy.data.movieclips.load(path).frame_duration if os.path.isfile(path) else 0
-    if made != end - first:
-        raise Refusal(
-            f"Blender rendered {made} of {end - first} frames.",
-            "Make room on the disk, or try again.",
-        )
-
-
-def _output(scene: Any, path: str, *, grey: bool) -> None:
-    output = scene.render
-    compat.write_movies(output)
-    output.image_settings.color_mode = "BW" if grey else "RGB"
-    movie = output.ffmpeg
-    movie.format, movie.codec, movie.audio_codec = "MPEG4", "H264", "NONE"
-    movie.constant_rate_factor, movie.ffmpeg_preset = "HIGH", "REALTIME"
-    movie.gopsize, movie.use_max_b_frames, movie.use_autosplit = 12, False, False
-    output.filepath, output.use_file_extension = path, False
-    output.use_sequencer, output.use_compositing = True, False
-    output.use_overwrite, output.use_placeholder, output.use_stamp = True, False, False
-    output.use_border = output.use_multiview = False
-    output.frame_map_old = output.frame_map_new = 100
-    output.dither_intensity = 0.0
-    view = scene.view_settings
-    view.view_transform, view.look = "Standard", "None"
-    view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False
-    _size(output)
-
-
-def _size(output: Any) -> None:
-    """The largest even size within what an engine looks at, in the canvas's own shape."""
-    wide, high = output.resolution_x, output.resolution_y
-    most = min(100, 100 * _LONG_SIDE // max(wide, high))
-    for percent in range(max(most, 1), 0, -1):
-        width, height = wide * percent // 100, high * percent // 100
-        if width % 2 == height % 2 == 0 and min(width, height) >= 16 and percent * 2 > most:
-            output.resolution_percentage = percent
-            return
-    # No percentage gives an even size: one column or row less of the canvas does.
-    output.resolution_x, output.resolution_y = wide - wide % 2, high - high % 2
-    output.resolution_percentage = 100
-
-
-def _frames(scene: Any, first: int, end: int) -> None:
-    scene.use_preview_range = False
-    scene.frame_start, scene.frame_end, scene.frame_step = first, end - 1, 1
 
 
 def _strip(scene: Any, name: str) -> Any:

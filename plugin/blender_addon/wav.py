@@ -72,8 +72,11 @@ def _entered(file: BinaryIO, begin: int, mark: tuple[int, int], channels: int) -
     at, most = mark
     file.seek(begin + at * channels * 4)
     for number in range(most):
-        frame = struct.unpack(f"<{channels}f", file.read(channels * 4))
-        if max(map(abs, frame)) > 0.5:
+        found = file.read(channels * 4)
+        if (
+            len(found) == channels * 4
+            and max(map(abs, struct.unpack(f"<{channels}f", found))) > 0.5
+        ):
             return number
     raise OSError("Blender's mixdown does not hold the whole clip")
 

@@ -142,7 +142,7 @@ def mask_drawn(media, folder):
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "matte.mp4")
     timeline.solo.show_matte(scene, clip)
-    timeline.solo.render(scene, clip, path, lambda share: None, grey=True)
+    timeline.solo.render(scene, (11, 31), path, lambda share: None, grey=True)
     return {"matte": [path, "0"]}
 
 
