@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from typing import Any
 
 import bpy
@@ -34,9 +33,6 @@ _LAYOUTS = {
     7: "SURROUND61",
     8: "SURROUND71",
 }
-#: Seconds by which the mark of where a mixdown was entered follows the clip's end. Blender ends a
-#: strip at the end of a block, so up to 1023 samples late.
-_APART = Fraction(1, 4)
 #: Share of the work that the sound is.
 _SOUND_SHARE = 0.2
 
@@ -91,43 +87,30 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
         compat.set_first(strip, first)
     if clip.handle_out:
         compat.set_end(strip, end)
-    # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline.
-    # Where it does is measured, by a strip beside it that is silent until the clip has ended: at a
-    # whole sample, the last bit of Blender's own sum of times decides between two neighbours.
-    begin, until = max(0, first - 1), end + timing.frames(2 * _APART, 1, clip.frame_rate)
-    late = timing.samples(first - begin, clip.rate, clip.frame_rate) + 3
-    loud = clip.samples + round(_APART * clip.rate)
-    beside = os.path.join(folder, "mark.wav")
-    wav.write_mark(beside, loud, clip.rate)
-    mark = compat.strips(scene.sequence_editor).new_sound(
-        name="mark", filepath=beside, channel=1, frame_start=first
-    )
-    compat.set_end(mark, until)
-    _alone(scene, [strip, mark])
+    # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline;
+    # to one frame behind, since it counts a mixdown's length without its part of a sample.
+    begin = max(0, first - 1)
+    skipped = timing.entered(begin, first, clip.rate, clip.frame_rate)
     mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
     if os.path.exists(mixdown):
         # Of an earlier try; Blender may begin later than it says, and this would be taken for it.
         os.unlink(mixdown)
-    _mix(scene, mixdown, (begin, until), clip.rate, clip.channels)
-    wav.cut(mixdown, path, (loud, late), clip.samples, clip.rate, clip.channels)
-    os.unlink(mixdown)
-    os.unlink(beside)
-    return path
-
-
-def _mix(scene: Any, path: str, frames: tuple[int, int], rate: int, channels: int) -> None:
-    play(scene, *frames)
+    _alone(scene, [strip])
+    play(scene, begin, end + 1)
     with bpy.context.temp_override(scene=scene):
         bpy.ops.sound.mixdown(
-            filepath=path,
+            filepath=mixdown,
             check_existing=False,
             relative_path=False,
             container="WAV",
             codec="PCM",
             format="F32",
-            mixrate=rate,
-            channels=_LAYOUTS[channels],
+            mixrate=clip.rate,
+            channels=_LAYOUTS[clip.channels],
         )
+    wav.cut(mixdown, path, skipped, clip.samples, clip.rate, clip.channels)
+    os.unlink(mixdown)
+    return path
 
 
 def show_picture(scene: Any, clip: Clip) -> None:

@@ -50,7 +50,18 @@ def samples(frames: int, rate: int, frame_rate: Rate) -> int:
     return math.floor(frames * rate / Fraction(*frame_rate) + Fraction(1, 2))
 
 
-def frames(samples: int | Fraction, rate: int, frame_rate: Rate) -> int:
+def entered(start: int, frame: int, rate: int, frame_rate: Rate) -> int:
+    """Samples of a mixdown from frame `start` before the first of a strip that lies at `frame`.
+
+    Blender mixes down from the sample before a frame's start, and plays a strip from the sample
+    behind its own. Where a frame starts on a whole sample, the last bit of its sum of times may
+    make it the next one.
+    """
+    each = rate / Fraction(*frame_rate)
+    return math.ceil(frame * each) - math.floor(start * each)
+
+
+def frames(samples: int, rate: int, frame_rate: Rate) -> int:
     """The whole number of frames nearest to a number of samples at `rate` Hz."""
     return math.floor(samples * Fraction(*frame_rate) / rate + Fraction(1, 2))
 

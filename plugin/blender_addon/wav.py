@@ -24,61 +24,30 @@ _SPEAKERS = {1: 0x4, 2: 0x3, 3: 0xB, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x6
 _FLOAT_GUID = bytes.fromhex("0300000000001000800000aa00389b71")
 _EXTENSIBLE = 0xFFFE
 _MOST = 0xFFFFFFFF
-#: Far beyond full scale, so that it is loud in whatever channels; a mixdown clips it.
-_LOUD = 10000.0
 
 
-def write_mark(path: str, at: int, rate: int) -> None:
-    """A mono WAV that is silent but for one sample, louder than any sound: number `at`."""
-    size = (at + rate) * 4
-    with open(path, "wb") as made:
-        head = _head(size, rate, 1)
-        made.write(head)
-        # Nothing is written for silence where the disk can leave it out.
-        made.truncate(len(head) + size)
-        made.seek(len(head) + at * 4)
-        made.write(struct.pack("<f", _LOUD))
-
-
-def cut(
-    source: str, path: str, mark: tuple[int, int], samples: int, rate: int, channels: int
-) -> None:
+def cut(source: str, path: str, skipped: int, samples: int, rate: int, channels: int) -> None:
     """Write some samples of a mixdown to `path`, once they are all there.
 
     Args:
-        mark: sample of what was entered on which all channels are loud, and by how many samples
-            at most it was entered late; it counts from where it was entered.
+        skipped: samples of each channel that are left out at the start.
         samples: of each channel.
         rate: Hz.
 
     Raises:
         OSError: the mixdown holds less, or there is no room; `path` is not there then.
     """
-    size, block = samples * channels * 4, channels * 4
-    begin = _arrived(source, sum(mark) * block, channels)
+    size, before = samples * channels * 4, skipped * channels * 4
+    begin = _arrived(source, before + size, channels) + before
     try:
         with open(source, "rb") as file, open(path, "wb") as made:
-            file.seek(begin + _entered(file, begin, mark, channels) * block)
+            file.seek(begin)
             made.write(_head(size, rate, channels))
             _copy(file, made, size)
     except BaseException:
         if os.path.exists(path):
             os.unlink(path)
         raise
-
-
-def _entered(file: BinaryIO, begin: int, mark: tuple[int, int], channels: int) -> int:
-    """The sample of a mixdown on which what it plays was entered."""
-    at, most = mark
-    file.seek(begin + at * channels * 4)
-    for number in range(most):
-        found = file.read(channels * 4)
-        if (
-            len(found) == channels * 4
-            and max(map(abs, struct.unpack(f"<{channels}f", found))) > 0.5
-        ):
-            return number
-    raise OSError("Blender's mixdown does not hold the whole clip")
 
 
 def _arrived(source: str, size: int, channels: int) -> int:

@@ -73,6 +73,16 @@ def test_frames_come_back_from_their_samples(count: int, rate: int, fps: tuple[i
     assert timing.frames(timing.samples(count, rate, fps), rate, fps) == count
 
 
+@given(st.integers(0, 10**6), st.integers(0, 100), hertz, rates)
+def test_a_strip_is_entered_on_the_sample_behind_its_frame(
+    start: int, more: int, rate: int, fps: tuple[int, int]
+) -> None:
+    entered = timing.entered(start, start + more, rate, fps)
+
+    begins = start * rate // Fraction(*fps)
+    assert 0 <= begins + entered - (start + more) * rate / Fraction(*fps) < 1
+
+
 @given(st.integers(0, 10**5), st.integers(0, 100), st.sampled_from(sorted(RATES)))
 def test_handles_are_whole_frames_of_the_file(at: int, handles: int, name: str) -> None:
     exact = timing.file_rate(float(Fraction(*RATES[name])))

@@ -208,13 +208,18 @@ def clip_rate(scene):
 
 
 def entered(scene, ahead, frame, rate, folder):
-    """The sample of a mixdown from frame `ahead` on which a strip that lies at `frame` begins."""
+    """The sample of a mixdown from frame `ahead` on which a strip that lies at `frame` begins.
+
+    Told by a loud sample further on: Blender may leave out the first, and be in time behind it.
+    """
     path = os.path.join(folder, "loud.wav")
-    write(path, np.ones((rate, 1)), rate)
+    sound = np.zeros((rate, 1))
+    sound[100] = 1
+    write(path, sound, rate)
     strip = strips(scene).new_sound(name="loud", filepath=path, channel=99, frame_start=frame)
     heard = mixed(scene, [strip.name], ahead, frame + 2, rate, 1, folder)
     strips(scene).remove(strip)
-    return int(np.flatnonzero(np.abs(heard[:, 0]) > 0.01)[0])
+    return int(np.argmax(np.abs(heard[:, 0]))) - 100
 
 
 def shift(late, early, most=1 << 15):
