@@ -7,6 +7,7 @@ Draws what there is and changes nothing. This module must not know how anything 
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import bpy
 
@@ -23,6 +24,13 @@ _ICONS = {
 }
 #: Tasks that are shown; the newest come first.
 _SHOWN = 8
+_OFFLINE = (
+    "Blender must be allowed to go online for that: Preferences > System > Network. "
+    "Or run `pip install soundmatte` and then `soundmatte install blender` in a terminal."
+)
+#: What the line was drawn from the last time, the line, and whether it says why not: Blender opens
+#: movies anew whenever it is asked for their frame rate, which is too long for every redraw.
+_looked: tuple[tuple[Any, ...], str, bool] | None = None
 #: Pixels across of a preview's still, which is drawn as it is, or at the size of the interface.
 _STILL = 256
 
@@ -34,6 +42,31 @@ def write(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE")
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(text, letters)):
         column.label(text=line, icon=icon if not number else ("BLANK1" if icon != "NONE" else icon))
+
+
+def draw_engine(layout: bpy.types.UILayout, width: int, *, missing_only: bool = False) -> bool:
+    """Where the engine is, or how to get it; whether it is missing."""
+    installing = running.installing()
+    if installing is not None:
+        row = layout.row()
+        row.progress(factor=installing.share, text=installing.text)
+        row.operator("soundmatte.cancel_install", text="", icon="CANCEL")
+        return True
+    where = running.where()
+    if where is not None:
+        if not missing_only:
+            layout.label(text=f"Engine: {where.title}", icon="CHECKMARK")
+            if where.own:
+                layout.operator("soundmatte.remove_engine")
+        return False
+    column = layout.column()
+    write(column, "Soundmatte's engine is not installed yet.", width, "INFO")
+    column.operator("soundmatte.install_engine", icon="IMPORT")
+    if not bpy.app.online_access:
+        write(column, _OFFLINE, width)
+    if running.failed_install():
+        write(column, running.failed_install(), width, "ERROR")
+    return True
 
 
 class _Sidebar:
@@ -55,7 +88,7 @@ class SOUNDMATTE_PT_main(_Sidebar, bpy.types.Panel):
         if scene is None:
             write(layout, "This workspace shows no timeline.", width, "INFO")
             return
-        if running.draw_engine(layout, missing_only=True):
+        if draw_engine(layout, width, missing_only=True):
             return
         settings = scene.soundmatte
         layout.use_property_split = True
@@ -83,14 +116,43 @@ class SOUNDMATTE_PT_main(_Sidebar, bpy.types.Panel):
 
 def _line(context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> str:
     """What would be separated, how long it is, and what that costs."""
+    global _looked
+    shown = _shown(compat.sequencer_scene(context), settings)
+    if _looked is None or _looked[0] != shown:
+        _looked = shown, *_what(context, settings)
+    _, what, refused = _looked
+    return what if refused else f"{what}, {running.price(settings)}"
+
+
+def _what(context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> tuple[str, bool]:
+    """What would be separated, or why nothing, and whether it is the latter."""
     try:
         clips = clip.chosen(context, settings)
     except Refusal as error:
-        return f"{error} {error.hint}".strip()
+        return f"{error} {error.hint}".strip(), True
     frames = sum(one.end - one.first for one in clips)
     top, bottom = clips[0].frame_rate
     what = clips[0].partner or clips[0].strip if len(clips) == 1 else f"{len(clips)} clips"
-    return f"{what}: {frames * bottom / top:.2f} s, {running.price(settings)}"
+    return f"{what}: {frames * bottom / top:.2f} s", False
+
+
+def _shown(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> tuple[Any, ...]:
+    """What a person sees of all that the line depends on."""
+    editor, render = scene.sequence_editor, scene.render
+    level: Any = ()
+    if editor is not None:
+        level = compat.strips(editor.meta_stack[-1] if len(editor.meta_stack) else editor)
+    return (
+        bpy.data.filepath,
+        scene.name,
+        (render.fps, render.fps_base, render.resolution_x, render.resolution_y),
+        (scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end),
+        [str(getattr(settings, name)) for name in settings.bl_rna.properties.keys()],  # noqa: SIM118
+        [
+            (one.name, one.type, one.channel, compat.first(one), compat.end(one), one.select)
+            for one in level
+        ],
+    )
 
 
 class SOUNDMATTE_PT_options(_Sidebar, bpy.types.Panel):
@@ -100,6 +162,11 @@ class SOUNDMATTE_PT_options(_Sidebar, bpy.types.Panel):
     bl_label = "Options"
     bl_parent_id = "SOUNDMATTE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether anything can be separated."""
+        return running.where() is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         """One field below the other."""

@@ -28,15 +28,18 @@ class SoundmattePreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Both fields, the engine's state, and where the key is."""
-        from . import running
+        from . import panel
 
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "stems_folder")
         layout.prop(self, "engine_command")
-        running.draw_engine(layout)
-        layout.label(
-            text="The service's key is kept in the system's keyring, never in Blender: "
+        width = context.region.width
+        panel.draw_engine(layout, width)
+        panel.write(
+            layout,
+            "The service's key is kept in the system's keyring, never in Blender: "
             "`soundmatte key set`, or the variable FAL_KEY.",
-            icon="LOCKED",
+            width,
+            "LOCKED",
         )

@@ -131,26 +131,19 @@ def picture(path: str) -> int:
     return int(_pictures[path].icon_id)
 
 
-def draw_engine(layout: bpy.types.UILayout, *, missing_only: bool = False) -> bool:
-    """Where the engine is, or how to get it; whether anything is missing."""
-    if _installing is not None:
-        row = layout.row()
-        row.progress(factor=_installing.share, text=_installing.text)
-        row.operator("soundmatte.cancel_install", text="", icon="CANCEL")
-        return True
-    where = engine.found(_folder(), _preferred())
-    if where is not None:
-        if not missing_only:
-            layout.label(text=f"Engine: {where.title}", icon="CHECKMARK")
-            if where.own:
-                layout.operator("soundmatte.remove_engine")
-        return False
-    column = layout.column()
-    column.label(text="Soundmatte's engine is not installed yet.", icon="INFO")
-    column.operator("soundmatte.install_engine", icon="IMPORT")
-    if _failed_install:
-        column.label(text=_failed_install, icon="ERROR")
-    return True
+def where() -> engine.Where | None:
+    """The engine that would be started."""
+    return engine.found(_folder(), _preferred())
+
+
+def installing() -> environment.Installing | None:
+    """The making of the engine's own environment, while that is under way."""
+    return _installing
+
+
+def failed_install() -> str:
+    """Why that came to nothing, and what to do."""
+    return _failed_install
 
 
 def install_engine(context: bpy.types.Context) -> None:
