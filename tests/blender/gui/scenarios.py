@@ -238,21 +238,21 @@ def refused(person):
 
     # Neither words nor a mask.
     yield from person.click("soundmatte.separate")
-    yield from person.shot("nothing-wanted")
+    yield from _read(person, "nothing-wanted")
     yield from person.type("soundmatte.prompt", "voice")
     person.scene.soundmatte.engine = "CLOUD"
     yield from person.redraw()
     service = line()
     yield from person.click("soundmatte.separate")
-    yield from person.shot("offline")
+    yield from _read(person, "offline")
     person.scene.soundmatte.engine = "AUTO"
     yield from person.press("A", alt=True)
     nothing = line()
     yield from person.click("soundmatte.separate")
-    yield from person.shot("nothing-selected")
+    yield from _read(person, "nothing-selected")
     person.saw(before=before, after=_timeline(person), service=service, nothing=nothing)
-    # A new file, with the same strips, that was never saved.
-    yield from person.press("A")
+    reports = yield from _reports(person)
+    # A new file, with the same sound, that was never saved.
     bpy.ops.wm.read_homefile(use_empty=True)
     yield from person.wait(0.5)
     clip = person.given["clip"]
@@ -264,7 +264,7 @@ def refused(person):
     yield from person.type("soundmatte.prompt", "voice")
     yield from person.click("soundmatte.separate")
     yield from person.shot("unsaved")
-    reports = yield from _reports(person)
+    reports += yield from _reports(person)
     person.saw(tasks=len(tasks()), unsaved=_timeline(person), reports=reports)
 
 
@@ -272,6 +272,13 @@ def _in_sequencer(person):
     return bpy.context.temp_override(
         window=person.window, area=person.area, region=person.region("UI")
     )
+
+
+def _read(person, name):
+    """A pop-up that says why not, and Esc to close it."""
+    yield from person.shot(name)
+    yield from person.key("ESC")
+    yield from person.wait(0.3)
 
 
 def _reports(person):
@@ -299,3 +306,11 @@ def missing(person):
         person.saw(buttons=str(error))
     with _in_sequencer(person):
         person.saw(can=bpy.ops.soundmatte.install_engine.poll())
+    # What the extension's preferences say of it, drawn where the clip was.
+    area = person.area
+    area.type = "PREFERENCES"
+    bpy.context.preferences.active_section = "EXTENSIONS"
+    bpy.context.window_manager.extension_search = "soundmatte"
+    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.soundmatte")
+    yield from person.wait(1)
+    yield from person.shot("preferences")
