@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, not of what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A run that was started in the background ignores Ctrl+C, and its children would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
