@@ -35,6 +35,8 @@ MARK = "SOUNDMATTE "
 _COPY, _ORDER, _LOG = "copy.blend", "export.json", "background.log"
 #: Bytes that anything but the sound may take.
 _SPARE = 32_000_000
+#: With so little room (bytes) Blender ends without a word.
+_NO_ROOM = 1_000_000
 #: Seconds that the second Blender may take to end, once its work is done.
 _LEAVING = 10.0
 _NICENESS = 10
@@ -205,6 +207,12 @@ class Export:
     def _crashed(self) -> Refusal:
         assert self._process is not None
         code = self._process.returncode
+        with suppress(OSError):
+            if shutil.disk_usage(self._folder).free < _NO_ROOM:
+                return Refusal(
+                    f"There is no room left in {self._folder}.",
+                    "Make room on that disk, and try again.",
+                )
         how = f"status {code}"
         if code < 0:
             with suppress(ValueError):
