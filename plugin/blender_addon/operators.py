@@ -248,7 +248,7 @@ class _OfEngine:
 
 class SOUNDMATTE_OT_install_engine(_OfEngine, bpy.types.Operator):
     """Install Soundmatte's engine into an environment of its own, beside Blender's extensions.
-    Needs online access, and about 300 MB"""
+    Needs online access, and about 600 MB"""
 
     bl_idname = "soundmatte.install_engine"
     bl_label = "Install Engine"
