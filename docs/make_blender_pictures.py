@@ -2,8 +2,8 @@
 
 sudo PYTHONPATH=. python docs/make_blender_pictures.py --blenders FOLDER docs/images
 
-FOLDER/trixie or FOLDER/sid is a root directory with Blender and a screen
-(`.ci/blender-desktop FOLDER trixie` makes it).
+FOLDER/sid (or another --desktop) is a root directory with Blender and a screen
+(`.ci/blender-desktop FOLDER sid` makes it).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARTS = {
     "blender-panel": ("1-panel", (1222, 54, 1576, 256)),
     "blender-preview": ("2-preview", (1222, 54, 1576, 716)),
     "blender-progress": ("3-progress", (1222, 54, 1576, 450)),
-    "blender-stems": ("4-stems", (58, 440, 1222, 900)),
+    "blender-stems": ("4-stems", (58, 440, 1222, 950)),
 }
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     """Write the pictures into the folder named on the command line."""
     parser = argparse.ArgumentParser(description="Make the pictures of the Blender extension.")
     parser.add_argument("--blenders", type=Path, required=True)
-    parser.add_argument("--desktop", default="trixie")
+    parser.add_argument("--desktop", default="sid")
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
