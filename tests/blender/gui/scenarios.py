@@ -309,8 +309,8 @@ def missing(person):
     # What the extension's preferences say of it, drawn where the clip was.
     area = person.area
     area.type = "PREFERENCES"
-    bpy.context.preferences.active_section = "EXTENSIONS"
-    bpy.context.window_manager.extension_search = "soundmatte"
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "soundmatte"
     bpy.ops.preferences.addon_expand(module="bl_ext.user_default.soundmatte")
     yield from person.wait(1)
     yield from person.shot("preferences")
