@@ -68,7 +68,7 @@ def test_every_sample_is_read(tmp_path: Path, container: Container) -> None:
     if container == "mov":
         chain = f"filesrc location={out} ! qtdemux name=d d.audio_2 ! queue ! decodebin"
         chain += f" ! audioconvert ! audio/x-raw,format=S24LE ! wavenc ! filesink location={read}"
-        subprocess.run(["gst-launch-1.0", "-q", *chain.split()], check=True, timeout=60)
+        subprocess.run(["gst-launch-1.0", "-q", *chain.split()], check=True, timeout=110)
         got, _ = soundfile.read(read)
         assert len(got) >= len(wanted) - 1024
         assert np.array_equal(got, wanted[: len(got)])
