@@ -43,7 +43,9 @@ class Added:
     def check(self, number: int, *command: object) -> None:
         """Run a reader, and compare what it took for the samples of a stem."""
         words = [str(self.read) if word is Ellipsis else str(word) for word in command]
-        subprocess.run(words, check=True, timeout=110, stdin=subprocess.DEVNULL, capture_output=True)
+        subprocess.run(
+            words, check=True, timeout=110, stdin=subprocess.DEVNULL, capture_output=True
+        )
         wanted, _ = soundfile.read(self.stems[number].path)
         got, rate = soundfile.read(self.read)
         assert rate == 48_000
