@@ -255,7 +255,9 @@ def _redraw() -> None:
     changed, _status = status != _status, status
     for window in bpy.context.window_manager.windows:
         if changed:
-            window.workspace.status_text_set(status or None)
+            # A timer has no window of its own once a file was loaded, and Blender crashes without.
+            with bpy.context.temp_override(window=window):
+                window.workspace.status_text_set(status or None)
         for area in window.screen.areas:
             if area.type in ("SEQUENCE_EDITOR", "PREFERENCES"):
                 area.tag_redraw()
