@@ -127,6 +127,15 @@ def test_another_file_meanwhile_is_left_alone(play: Play, own: Desktop) -> None:
     assert told["undone"] == BEFORE
 
 
+def test_the_same_file_opened_again_gets_its_stems(play: Play) -> None:
+    told, _ = play("reverted")
+    assert told["still"] == "separating"
+    assert told["before"] == BEFORE
+    assert told["state"] == "placed", told["why"]
+    assert told["after"] == PLACED
+    assert told["undone"] == BEFORE
+
+
 def test_closing_blender_ends_the_engine_and_loses_nothing(play: Play) -> None:
     told, _ = play("quits")
     assert told["stage"] == "separating"

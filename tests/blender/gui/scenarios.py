@@ -173,6 +173,20 @@ def loaded_meanwhile(person):
     person.saw(undone=_timeline(person))
 
 
+def reverted(person):
+    """The same file once more while it works: the stems come by themselves."""
+    yield from ready(person)
+    yield from person.click("soundmatte.separate")
+    yield from _until_state(person, "separating")
+    yield from person.open(bpy.data.filepath)
+    still = _state()
+    before = _timeline(person)
+    yield from _ended(person)
+    person.saw(still=still, before=before, state=_state(), why=_said(), after=_timeline(person))
+    yield from person.undo()
+    person.saw(undone=_timeline(person))
+
+
 def quits(person):
     """Blender is closed while it works."""
     yield from ready(person)
