@@ -209,7 +209,7 @@ def run_program(
     for reader in readers:
         reader.start()
     try:
-        _wait(process, limit, duration, position, readers[0], progress)
+        _wait(process, limit, duration, position, progress)
     except BaseException:
         end_tree(process)
         raise
@@ -237,17 +237,21 @@ def _mortal() -> tuple[str, ...]:
 
 
 class _Position:
-    """How far ffmpeg says it is, in seconds of output."""
+    """How far ffmpeg says it is, in seconds of output, and whether it has said all it will."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.ended = threading.Event()
 
     def read(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            name, _, value = line.partition(b"=")
-            if name == b"out_time_us":
-                with contextlib.suppress(ValueError):
-                    self.seconds = int(value) / 1e6
+        try:
+            for line in stream:
+                name, _, value = line.partition(b"=")
+                if name == b"out_time_us":
+                    with contextlib.suppress(ValueError):
+                        self.seconds = int(value) / 1e6
+        finally:
+            self.ended.set()
 
 
 def _keep(stream: IO[bytes], said: deque[str]) -> None:
@@ -263,12 +267,11 @@ def _wait(
     limit: float,
     duration: Fraction | None,
     position: _Position,
-    reader: threading.Thread,
     progress: Progress | None,
 ) -> None:
     deadline = time.monotonic() + limit
     # With what it says it ends itself, as a rule, which needs no looking again and again.
-    while not _ended(process, reader):
+    while not _ended(process, position):
         if time.monotonic() > deadline:
             raise TimeLimitReached(
                 f"ffmpeg was ended after {limit:.0f} s without finishing.",
@@ -281,10 +284,10 @@ def _wait(
         progress(1.0)
 
 
-def _ended(process: subprocess.Popen[bytes], reader: threading.Thread) -> bool:
+def _ended(process: subprocess.Popen[bytes], position: _Position) -> bool:
     """Whether it has ended, after a tick at the latest."""
-    reader.join(_TICK)
-    if reader.is_alive():
+    # Not by the thread: before Python 3.13 one whose `join` is interrupted passes for ended.
+    if not position.ended.wait(_TICK):
         return process.poll() is not None
     try:
         process.wait(_TICK)

@@ -61,8 +61,10 @@ class Crew:
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._hopeless: dict[int, Exception] = {}
+        self._ended = [threading.Event() for _ in range(threads)]
         self._threads = [
-            threading.Thread(target=self._work, name=f"crew-{number}") for number in range(threads)
+            threading.Thread(target=self._work, name=f"crew-{number}", args=(ended,))
+            for number, ended in enumerate(self._ended)
         ]
 
     def __enter__(self) -> Self:
@@ -92,12 +94,19 @@ class Crew:
             raise
 
     def _join(self) -> None:
-        for thread in self._threads:
+        # Before Python 3.13 a thread whose `join` is interrupted passes for one that has ended.
+        for ended in self._ended:
             # With a limit, or no signal would be heard meanwhile on some systems.
-            while thread.is_alive():
-                thread.join(_TICK)
+            while not ended.wait(_TICK):
+                pass
 
-    def _work(self) -> None:
+    def _work(self, ended: threading.Event) -> None:
+        try:
+            self._take_all()
+        finally:
+            ended.set()
+
+    def _take_all(self) -> None:
         while (item := self._queue.get()) is not None:
             if self._stop.is_set():
                 continue  # it was not begun, and waits for the next run
