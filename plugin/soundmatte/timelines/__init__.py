@@ -1,0 +1,1 @@
+"""Timeline documents: what editors exchange, read and written in exact time."""
