@@ -49,13 +49,14 @@ class MatteChoice(_Document):
 
     Attributes:
         start: seconds of the matte, from its first picture, that lie at the clip's first picture;
-            None tells it from the matte's length.
+            below 0 the matte begins so much later, and must cover the range all the same; None
+            tells it from the matte's length.
     """
 
     path: Path
     plane: Literal["luma", "alpha"] = "luma"
     invert: bool = False
-    start: Fraction | None = Field(default=None, ge=0)
+    start: Fraction | None = None
 
 
 class PictureChoice(_Document):
@@ -139,8 +140,9 @@ class Placed(_Document):
             itself is counted by.
         handle_in, handle_out: samples at its two ends that lie outside the range; a host trims
             them, and the editor may take them back.
-        time_reference: samples since midnight by the clip's timecode to the stem's first sample,
-            as in the file's `bext`.
+        time_reference: samples since midnight by the clip's timecode, or by that of the timeline
+            for which it was laid, to the stem's first sample, as in the file's `bext`; 0 where it
+            has none.
     """
 
     role: StemRole
@@ -161,6 +163,32 @@ class Placement(_Document):
 
     version: Literal[1] = VERSION
     stems: tuple[Placed, ...]
+
+
+class Lay(_Document):
+    """How a timeline takes stems: cut so that they begin and end with its own frames.
+
+    The separation must reach that far. Its range was snapped to frames of the media, so it should
+    have had handles of one of those at least, and of what `handles` and `tail` are to show.
+
+    Attributes:
+        start: seconds from the clip's first picture to what lies at the record start.
+        frames: how long it is there, in frames of the timeline.
+        rate: frames of the timeline per second.
+        handles: frames before and behind, as far as there are whole ones.
+        tail: further frames behind: what is heard there, silence where the stems end.
+        timecode: seconds since midnight to the record start, for the file's `bext` and `iXML`;
+            None leaves both out.
+        drop: the timeline's timecode is drop-frame.
+    """
+
+    start: Fraction
+    frames: int = Field(ge=1)
+    rate: Fraction = Field(ge=1, le=1000)
+    handles: int = Field(default=0, ge=0, le=10_000)
+    tail: int = Field(default=0, ge=0, le=10_000)
+    timecode: Fraction | None = Field(default=None, ge=0)
+    drop: bool = False
 
 
 class Evidence(_Document):

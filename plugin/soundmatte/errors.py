@@ -35,6 +35,12 @@ class DoubtfulStems(SoundmatteError):
     exit_code = 3
 
 
+class StemsTooShort(SoundmatteError):
+    """The stems do not reach over all of what is to be laid on a timeline."""
+
+    exit_code = 2
+
+
 class WeightsMissing(SoundmatteError):
     """A model's weights are on none of the places where they are looked for."""
 

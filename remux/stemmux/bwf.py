@@ -153,19 +153,26 @@ class WaveWriter:
         self._file.seek(frames * self.form.frame_bytes, os.SEEK_CUR)
         self.frames += frames
 
-    def append(self, path: Path) -> None:
-        """Append another file of the same rate, channels and encoding, sample for sample."""
+    def append(self, path: Path, *, start: int = 0, stop: int | None = None) -> None:
+        """Append another file of the same rate, channels and encoding, sample for sample.
+
+        Args:
+            start, stop: of its samples, those from `start` to before `stop`; by default all.
+        """
         import soundfile
 
         if self.form.encoding == "f32":
-            for block in float_blocks(path):
+            for block in float_blocks(path, start=start, stop=stop):
                 self.write_floats(block)
             return
         unused = 32 - BITS[self.form.encoding]
         with soundfile.SoundFile(str(path)) as file:
-            while len(steps := file.read(BLOCK, "int32", True)):
+            file.seek(start)
+            left = (file.frames if stop is None else stop) - start
+            while left > 0 and len(steps := file.read(min(BLOCK, left), "int32", True)):
                 # libsndfile left-aligns every integer width in 32 bits.
                 self.write(steps >> unused)
+                left -= len(steps)
 
     def close(self) -> None:
         """Fill in the sizes and close the file."""

@@ -87,11 +87,12 @@ def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -
     counted from the clip's first picture.
 
     Args:
-        into: seconds of the matte that lie at the clip's first picture, where that is known.
+        into: seconds of the matte that lie at the clip's first picture, where that is known; below
+            0 the matte begins so much after it.
 
     Raises:
         NoPicture: the matte has none.
-        MediaError: its proportions are not the clip's, or it ends before the range does.
+        MediaError: its proportions are not the clip's, or it does not cover the range.
     """
     picture, seen = matte.picture().display_size, clip.picture().display_size
     ratio = Fraction(picture[0] * seen[1], picture[1] * seen[0])
@@ -107,16 +108,31 @@ def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -
     grace = Fraction(1, PROXY_RATE) + 1 / matte.picture().rate
     length = matte.picture().end - matte.origin
     begin, end = (into or 0) + span.start, (into or 0) + span.end
-    if length >= end - grace:
+    if begin >= -grace and length >= end - grace:
         return Taken(matte.origin + begin)
     if into is None and abs(length - span.duration) <= grace:
         return Taken(
             matte.origin, ("The matte is as long as the range, and is taken to start with it.",)
         )
+    if into is not None:
+        bare = _bare(span, max(Fraction(0), -begin), max(Fraction(0), end - length))
+        raise MediaError(
+            f"The matte does not cover the range: {bare} without it.",
+            hint="Let it cover the range and its handles, or choose a shorter range.",
+        )
     raise MediaError(
         f"The matte is {float(length):.2f} s long; the range ends at {float(end):.2f} s.",
         hint="Export the matte over the whole clip, or over exactly the range.",
     )
+
+
+def _bare(span: Span, before: Fraction, behind: Fraction) -> str:
+    """Which part of a range has no matte, as the beginning of a sentence; seconds at its ends."""
+    if before + behind >= span.duration:
+        return f"all {float(span.duration):.2f} s of it are"
+    ends = (("first", before), ("last", behind))
+    said = [f"its {which} {float(time):.2f} s" for which, time in ends if time]
+    return f"{' and '.join(said)} are"
 
 
 def write_mask(
@@ -125,6 +141,7 @@ def write_mask(
     span: Span,
     out: Path,
     *,
+    into: Fraction | None = None,
     plane: Plane = "luma",
     invert: bool = False,
     also: Cutout | None = None,
@@ -133,6 +150,7 @@ def write_mask(
     """Write the mask video of a range of `clip` to `out` (MP4), and read it back.
 
     Args:
+        into: see `taken`.
         plane: which plane of the matte says what is object.
         invert: the matte is black where the object is.
         also: what is cut out of a clip in the same run.
@@ -141,7 +159,7 @@ def write_mask(
         MediaError: the matte does not fit the clip, or has no such plane.
         VerificationFailed: what was written is not a mask; it is removed.
     """
-    part = taken(matte, clip, span)
+    part = taken(matte, clip, span, into)
     size = proxy_size(clip.picture())
     if plane == "alpha" and not has_alpha(matte):
         raise MediaError(f"{matte.path.name} has no alpha channel.", hint="Use --matte-from luma.")

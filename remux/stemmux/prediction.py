@@ -133,7 +133,8 @@ class Prediction:
         first = (sums.xt * other - sums.xr * np.conj(sums.tr)) / clear
         second = (sums.xr * own - sums.xt * sums.tr) / clear
         known = _known(sums, first, second, weights)
-        worth = _WORTH * sums.unclear / ((1 - known) * sums.loud + 1e-20)
+        # Beyond the bound trust is 1 as it is, and the square of what it may reach is no number.
+        worth = np.minimum(_WORTH * sums.unclear / ((1 - known) * sums.loud + 1e-20), 1e6)
         trust = worth**2 / (1 + worth**2)
         first, second = first * trust, second * trust
         self._frame = frame

@@ -103,14 +103,14 @@ class Cutting:
         choice = work.selection.matte
         assert choice is not None
         matte = probe(choice.path, picture=True)
-        # Where the range begins in the matte is settled for the whole range. Counted from the
-        # matte's own first picture, its parts can be named one by one.
-        start = taken(matte, picture, span, choice.start).start - matte.origin
+        # Where the range begins in the matte is settled for the whole range, for all its parts.
+        into = taken(matte, picture, span, choice.start).start - matte.origin - span.start
         mask = write_mask(
             matte,
             picture,
-            Span(start + begin, start + min(end, span.duration)),
+            Span(span.start + begin, span.start + min(end, span.duration)),
             work.unfinished("mask.mp4"),
+            into=into,
             plane=choice.plane,
             invert=choice.invert,
             also=also,
