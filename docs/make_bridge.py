@@ -93,7 +93,7 @@ _RULES = f"""```
 """
 
 _STAGES = """A separation's stages are `extract`, `separate`, `conform`, `gate`, `place`, `remux`
-and `report`; that of a preview is `preview`.
+and `report`; that of a preview is `preview`, that of a placement which lays stems is `lay`.
 
 """
 

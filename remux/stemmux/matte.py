@@ -115,7 +115,8 @@ def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -
             matte.origin, ("The matte is as long as the range, and is taken to start with it.",)
         )
     if into is not None:
-        bare = _bare(span, max(Fraction(0), -begin), max(Fraction(0), end - length))
+        missing = [time if time > grace else Fraction(0) for time in (-begin, end - length)]
+        bare = _bare(span, *missing)
         raise MediaError(
             f"The matte does not cover the range: {bare} without it.",
             hint="Let it cover the range and its handles, or choose a shorter range.",
@@ -127,7 +128,7 @@ def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -
 
 
 def _bare(span: Span, before: Fraction, behind: Fraction) -> str:
-    """Which part of a range has no matte, as the beginning of a sentence; seconds at its ends."""
+    """Which part of a range has no matte, as the words of a sentence; s missing at its ends."""
     if before + behind >= span.duration:
         return f"all {float(span.duration):.2f} s of it are"
     ends = (("first", before), ("last", behind))

@@ -114,9 +114,10 @@ def test_any_clip_range_and_handles(
     # Inside the clip, around the range, in whole frames, and no longer than asked for.
     assert 0 <= span.start <= wanted.start
     assert wanted.end <= span.end <= max(wanted.end, duration)
-    half_frame = 1 / (2 * fps) if fps else 0
     for taken in (wanted.start - span.start, span.end - wanted.end):
-        assert taken <= asked + half_frame
+        assert taken < asked + 1 / fps if fps else taken <= asked
+    assert span.start == 0 or wanted.start - span.start >= asked
+    assert span.end >= duration or span.end - wanted.end >= asked
     if fps and span.start > 0:
         assert ((wanted.start - span.start) * fps).denominator == 1
     if fps and span.end < duration:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundmatte.documents import VERSION, Order, Placement, Selection, Separation
+from soundmatte.documents import VERSION, Lay, Order, Placement, Selection, Separation
 
 
 class _Document(BaseModel):
@@ -96,14 +96,22 @@ class Jobs(_Request):
 
 
 class PlacementOf(_Request):
-    """What a job that is done put where, to do it on a timeline once more. Result: `Placement`.
+    """What a job that is done put where, to do it on a timeline once more.
+
+    With `lay` the stems are written anew as a timeline takes them, and the result names those. The
+    same stems laid in the same way again are the same files, which are left as they are.
+    Result: `Placement`.
 
     Attributes:
         job: its id.
+        lay: how the timeline takes them; null names the stems that the job made.
+        output: folder for what is written; null is that of the job's own stems.
     """
 
     request: Literal["placement"]
     job: str
+    lay: Lay | None = None
+    output: Path | None = None
 
 
 class Cancel(_Request):

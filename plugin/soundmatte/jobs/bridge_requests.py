@@ -44,7 +44,7 @@ def answer(request: documents.Request, listener: Listener, lanes: Lanes) -> Base
         case documents.Jobs():
             return _jobs(request)
         case documents.PlacementOf():
-            return _placement(request.job)
+            return _placement(request, listener)
         case _:
             assert_never(request)
 
@@ -243,13 +243,21 @@ def _row(job: Job) -> documents.JobRow:
     )
 
 
-def _placement(name: str) -> Placement:
+def _placement(request: documents.PlacementOf, listener: Listener) -> Placement:
     from soundmatte.jobs.journal import Journal
+    from soundmatte.jobs.lay import lay
 
+    name = request.job
     job = Journal.open().job(name)
     if job.separation is None:
         raise UsageError(
             f"Job {name} is {job.state}: there is nothing to place yet.",
             hint="Separate it first; its order is in its row of jobs.",
         )
-    return job.separation.placement
+    if request.lay is None:
+        if request.output is not None:
+            raise UsageError("Without lay nothing is written.", hint="Leave out output.")
+        return job.separation.placement
+    output = request.output or job.separation.target.parent
+    with listener.stage("lay") as progress:
+        return lay(job.separation, request.lay, output, progress=progress)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING
 
 from soundmatte.engines.engine import Question
 from soundmatte.errors import EngineRefused, UsageError
 from soundmatte.jobs.work import Work
 from stemmux.errors import MediaError, OutputExists, OutputRefused
-from stemmux.timebase import Span, frame_time, nearest
+from stemmux.timebase import Span, frame_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,11 +66,11 @@ def with_handles(media: Media, wanted: Span, handles: Fraction) -> Span:
     """A range and its handles, as far as the clip has them, in whole frames.
 
     Args:
-        handles: seconds at each end.
+        handles: seconds at each end; part of a frame counts as a whole one.
     """
     rate = media.constant_rate
     if rate is not None:
-        handles = frame_time(nearest(handles * rate), rate)
+        handles = frame_time(ceil(handles * rate), rate)
     end = min(wanted.end + handles, media.duration)
     return Span(max(Fraction(0), wanted.start - handles), max(wanted.end, end))
 

@@ -163,11 +163,8 @@ class Work:
 
     @property
     def name(self) -> str:
-        """What the files are named after: the clip, shortened where the system needs it."""
-        stem = self.selection.media.stem
-        while len(stem.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
-            stem = stem[:-1]
-        return stem
+        """What the files are named after."""
+        return short_name(self.selection.media)
 
     @property
     def containers(self) -> tuple[str, ...]:
@@ -187,6 +184,14 @@ class Work:
     def unfinished(self, kind: str) -> Path:
         """The same file while it is being made."""
         return self.folder / kind
+
+
+def short_name(clip: Path) -> str:
+    """The name of a clip without its suffix, shortened where the system needs it."""
+    name = clip.stem
+    while len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+        name = name[:-1]
+    return name
 
 
 def stem_start(media: Media, span: Span, rate: int) -> int:

@@ -126,7 +126,7 @@ def preview(
     sheet, movie = (out_dir / f"{clip.stem}_preview{suffix}" for suffix in (".png", ".mp4"))
     _keep_sources((sheet, movie), (clip, matte))
     plan = _planned(media, media.span(start, end))
-    offset, warnings = _aligned(cut, media, plan.span, matte_start)
+    offset, warnings = aligned(cut, media, plan.span, matte_start)
     pictures = _pictures(media, cut, plan, offset, invert, matte_from)
     with (
         replacing(sheet, overwrite=overwrite) as sheet_part,
@@ -171,10 +171,14 @@ def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
-def _aligned(
+def aligned(
     matte: Media, clip: Media, span: Span, into: Fraction | None
 ) -> tuple[Fraction, tuple[str, ...]]:
-    """When the range starts, s since the matte's first picture; and what does not fit."""
+    """When the range starts, s since the matte's first picture; and sentences on what does not fit.
+
+    Args:
+        into: s of the matte that lie at the clip's first picture; None tells it from its length.
+    """
     try:
         return taken(matte, clip, span, into).start - matte.origin, ()
     except NoPicture:
@@ -198,12 +202,13 @@ def _pictures(
     cut = [offset + number / plan.rate for number in plan.numbers]
     video = matte.picture()
     still = video.frames == 1
-    length = video.end - matte.origin + 1 / video.rate
+    frame = 1 / video.rate
+    length = video.end - matte.origin + frame
     colours = frames_at(clip, seen, width=width, height=height)
     planes = frames_at(matte, cut, width=width, height=height, take=plane)
     nothing = np.zeros((height, width), np.uint8)
     for time, colour, white in zip(cut, colours, planes, strict=True):
-        if still or time < length:
+        if still or -frame <= time < length:
             yield overlaid(colour, white, invert=invert)
         else:
             yield overlaid(colour, nothing)
