@@ -89,11 +89,16 @@ _RULES = f"""```
 - Times are fractions of a second, written `"25/2"`; paths should be absolute.
 - `estimate` turns a selection into an order and names its price; a person agrees; `separate` takes
   that order. The order allows no more than the price that was named.
+- With `"page": true`, `separate` opens a page in the person's browser, on 127.0.0.1 and for that
+  one request; where none opens, a `log` event has its address, which lets one browser in, once. A
+  page that is closed, or cancelled, before anything was agreed to ends the request as `Cancelled`.
 
 """
 
 _STAGES = """A separation's stages are `extract`, `separate`, `conform`, `gate`, `place`, `remux`
 and `report`; that of a preview is `preview`, that of a placement which lays stems is `lay`.
+With a page it is at `page` while it waits for the person, and at `listen` while copies of the
+sounds are made.
 
 """
 

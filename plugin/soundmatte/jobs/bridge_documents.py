@@ -76,10 +76,14 @@ class Separate(_Request):
 
     Attributes:
         order: as `estimate` gave it, or as `jobs` does for a job that was stopped.
+        page: show a page in the person's own browser first; the order is what it proposes, and
+            what the person agrees to there is estimated anew. The result comes when they are done
+            listening.
     """
 
     request: Literal["separate"]
     order: Order
+    page: bool = False
 
 
 class Jobs(_Request):

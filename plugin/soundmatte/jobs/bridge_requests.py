@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from pydantic import BaseModel, ValidationError
 
 from soundmatte import __version__
-from soundmatte.documents import Order, PictureChoice, Placement, Selection, Separation
+from soundmatte.documents import MatteChoice, Order, Placement, Selection, Separation
 from soundmatte.errors import SettingsRefused, UsageError
 from soundmatte.jobs import bridge_documents as documents
 from soundmatte.settings import Cloud, Output, load
@@ -40,6 +40,10 @@ def answer(request: documents.Request, listener: Listener, lanes: Lanes) -> Base
         case documents.Preview():
             return _previewed(request, listener)
         case documents.Separate():
+            if request.page:
+                from soundmatte.jobs import bridge_page
+
+                return bridge_page.separated(request.order, listener, lanes)
             return _separated(request.order, listener, lanes)
         case documents.Jobs():
             return _jobs(request)
@@ -151,11 +155,7 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
     selection = request.selection
     if selection.matte is None:
         raise UsageError("There is no matte to show.", hint="Choose one.")
-    clip, start, end = selection.media, selection.start, selection.end
-    into = selection.matte.start
-    if selection.picture is not None:
-        clip, start, end = _seen(selection, selection.picture)
-        into = (into or Fraction(0)) - selection.picture.start
+    clip, start, end, into = seen(selection, selection.matte)
     still = request.output.absolute() / f"{clip.stem}_preview_still.png"
     with listener.stage("preview") as progress:
         made = preview(
@@ -180,14 +180,22 @@ def _previewed(request: documents.Preview, listener: Listener) -> documents.Prev
     )
 
 
-def _seen(selection: Selection, picture: PictureChoice) -> tuple[Path, Fraction, Fraction]:
-    """The file that is seen while the range is heard, and from when to when of it."""
+def seen(
+    selection: Selection, matte: MatteChoice
+) -> tuple[Path, Fraction | None, Fraction | None, Fraction | None]:
+    """The file that is seen while the range is heard, from when to when of it, and where its
+    matte lies; see `soundmatte.report.preview.preview`.
+    """
     from stemmux.probe import probe
 
+    picture = selection.picture
+    if picture is None:
+        return selection.media, selection.start, selection.end, matte.start
     span = probe(selection.media).span(selection.start, selection.end)
     # A picture may end some part of a frame before its sound.
     last = min(picture.start + span.end, probe(picture.path).duration)
-    return picture.path, picture.start + span.start, last
+    into = (matte.start or Fraction(0)) - picture.start
+    return picture.path, picture.start + span.start, last, into
 
 
 def _separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:

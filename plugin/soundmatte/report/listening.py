@@ -127,7 +127,7 @@ def _sixteen_bit(stem: Path, out: Path, *, mixed_down: bool) -> _Sixteen:
             most = min(count, LONGEST * rate)
             if most <= 0:
                 raise NoAudio(f"{stem.name} holds no sound.", hint="Choose another range.")
-            mix = _mix_down(channels) if mixed_down else np.eye(channels)
+            mix = mix_down(channels) if mixed_down else np.eye(channels)
             peak = max(float(np.abs(block).max()) for block in _blocks(source, most, mix))
             gain = 1.0 if peak <= 1.0 else 1.0 / peak
             with soundfile.SoundFile(
@@ -161,7 +161,7 @@ def _blocks(
         yield np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0) @ mix
 
 
-def _mix_down(channels: int) -> npt.NDArray[np.float64]:
+def mix_down(channels: int) -> npt.NDArray[np.float64]:
     """From the stem's channels to one or two: left, right, centre, LFE, and the surrounds in turn.
 
     The centre and the surrounds go to the front at −3 dB, the LFE channel is left out
