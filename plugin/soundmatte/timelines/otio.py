@@ -1,0 +1,263 @@
+"""OpenTimelineIO documents (.otio), in the shape that DaVinci Resolve reads and writes.
+
+Stems are added to a document's own JSON, so that nothing in it is spelled another way afterwards.
+Resolve wants clips with a map of media references, an available range, a source range that counts
+from the media's own start timecode, and a bare absolute path. This module must not know other
+formats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from soundmatte.timelines.errors import MediaMissing
+from soundmatte.timelines.media import address
+from soundmatte.timelines.otio_reading import AUDIO_TYPES, KINDS, loaded, read
+from soundmatte.timelines.timeline import Clip, Source, StemClip, StemTrack, Timeline, Track
+from stemmux.timebase import frame_at
+
+__all__ = ["LOSSES", "extended", "lost", "read", "written"]
+
+LOSSES: Final = (
+    ("size", "OTIO does not say how large the picture is."),
+    ("sample_rate", "OTIO does not say the sample rate of a timeline."),
+    ("drop", "OTIO does not say whether timecode is drop-frame; the editor's project does."),
+    ("nested", "A nested timeline becomes a clip without media."),
+    ("speed", "A speed that changes on the way, or is not known, becomes the original speed."),
+    ("effects", "Effects and transitions are left out."),
+)
+_NO_CLIPS: Final = ("Gap", "Filler", "Transition")
+
+
+def extended(path: Path, stems: Sequence[StemTrack], muted: frozenset[int] = frozenset()) -> bytes:
+    """The document with the stems' tracks behind its own, and the `muted` clips disabled.
+
+    Raises:
+        As `read`.
+    """
+    rate = read(path).rate
+    _, document = loaded(path)
+    stack = next(_timelines(document))["tracks"]
+    for number, clip in enumerate(_clips(stack), 1):
+        if number in muted:
+            clip["enabled"] = False
+    stack["children"] += [_stem_track(track, rate) for track in stems]
+    return _spelled(document)
+
+
+def written(timeline: Timeline, stems: Sequence[StemTrack]) -> bytes:
+    """A new document, which takes no library: the sources' targets are written as paths."""
+    rate = timeline.rate
+    tracks = [_track(track, rate) for track in timeline.tracks]
+    tracks += [_stem_track(track, rate) for track in stems]
+    return _spelled(
+        {
+            "OTIO_SCHEMA": "Timeline.1",
+            "metadata": {"Resolve_OTIO": {"Resolve OTIO Meta Version": "1.0"}},
+            "name": timeline.name,
+            "global_start_time": _time(Fraction(timeline.start.frame), rate),
+            "tracks": {"OTIO_SCHEMA": "Stack.1", **_item("tracks"), "children": tracks},
+        }
+    )
+
+
+def lost(timeline: Timeline) -> tuple[str, ...]:
+    """What this timeline loses in a new document."""
+    clips = [clip for track in timeline.tracks for clip in track.clips]
+    there = {
+        "size": timeline.size is not None,
+        "sample_rate": timeline.sample_rate is not None,
+        "drop": timeline.start.drop,
+        "nested": any(clip.kind == "nested" for clip in clips),
+        "speed": any(clip.speed is None for clip in clips),
+        "effects": any(clip.effects for clip in clips),
+    }
+    return tuple(sentence for what, sentence in LOSSES if there[what])
+
+
+def _spelled(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=4).encode()
+
+
+def _timelines(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The timelines in a document's JSON: itself, or what it is a collection of."""
+    if _schema(document) == "Timeline":
+        yield document
+    else:
+        for child in document.get("children", []):
+            yield from _timelines(child)
+
+
+def _clips(stack: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The clips in a timeline's JSON in the order of their numbers."""
+    for kind in KINDS:
+        for track in stack["children"]:
+            if track.get("kind") == kind:
+                yield from (child for child in track["children"] if _schema(child) not in _NO_CLIPS)
+
+
+def _schema(value: Mapping[str, Any]) -> str:
+    return str(value.get("OTIO_SCHEMA", "")).partition(".")[0]
+
+
+def _track(track: Track, rate: Fraction) -> dict[str, Any]:
+    children, at = [], 0
+    for clip in track.clips:
+        first, last = frame_at(clip.record, rate), frame_at(clip.end, rate)
+        if first > at:
+            children.append(_gap(first - at, rate))
+        children.append(_clip(clip, last - first, rate))
+        at = last
+    kind = next(name for name, kind in KINDS.items() if kind == track.kind)
+    return _tracked(track.name, kind, track.channels, children, enabled=track.enabled)
+
+
+def _clip(clip: Clip, frames: int, rate: Fraction) -> dict[str, Any]:
+    source, effects = clip.source, []
+    if clip.speed not in (None, 1):
+        warp = "LinearTimeWarp" if clip.speed else "FreezeFrame"
+        effects.append(
+            {
+                "OTIO_SCHEMA": f"{warp}.1",
+                "metadata": {},
+                "name": "",
+                "effect_name": warp,
+                "enabled": True,
+                "time_scalar": float(clip.speed or 0),
+            }
+        )
+    if clip.kind == "generator":
+        reference = {"OTIO_SCHEMA": "GeneratorReference.1", **_media(clip.name)}
+        reference |= {"generator_kind": clip.name, "parameters": {}}
+    elif source is None or not source.target:
+        reference = {"OTIO_SCHEMA": "MissingReference.1", **_media(clip.name)}
+    else:
+        reference = _external(source, clip, rate)
+    start = (source.start if source else 0) + clip.into
+    return _clipped(clip.name, reference, start * rate, frames, rate, effects, clip.enabled)
+
+
+def _external(source: Source, clip: Clip, rate: Fraction) -> dict[str, Any]:
+    own = source.rate or rate
+    length = source.duration
+    if length is None:
+        length = clip.into + clip.duration * abs(clip.speed or Fraction(1))
+    return {
+        "OTIO_SCHEMA": "ExternalReference.1",
+        **_media(source.name),
+        "available_range": _range(source.start * own, length * own, own),
+        "target_url": _path(source.target),
+    }
+
+
+def _path(target: str) -> str:
+    try:
+        return str(address(target))
+    except MediaMissing:
+        return target
+
+
+def _stem_track(track: StemTrack, rate: Fraction) -> dict[str, Any]:
+    children, at = [], 0
+    for clip in track.clips:
+        first, last = frame_at(clip.record, rate), frame_at(clip.record + clip.duration, rate)
+        if first > at:
+            children.append(_gap(first - at, rate))
+        children.append(_stem_clip(clip, last - first, rate))
+        at = last
+    return _tracked(track.name, "Audio", track.channels, children)
+
+
+def _stem_clip(clip: StemClip, frames: int, rate: Fraction) -> dict[str, Any]:
+    # An editor counts whole frames of a file, from the frame that its timecode falls into.
+    start = frame_at(clip.start, rate)
+    reference = {
+        "OTIO_SCHEMA": "ExternalReference.1",
+        **_media(clip.name),
+        "available_range": _range(Fraction(start), Fraction(int(clip.length * rate)), rate),
+        "target_url": clip.path,
+    }
+    into = Fraction(start + frame_at(clip.into, rate))
+    return _clipped(clip.name, reference, into, frames, rate, [], enabled=True)
+
+
+def _tracked(
+    name: str,
+    kind: str,
+    channels: int | None,
+    children: list[dict[str, Any]],
+    *,
+    enabled: bool = True,
+) -> dict[str, Any]:
+    resolve: dict[str, Any] = {"Locked": False}
+    if kind == "Audio":
+        resolve["SoloOn"] = False
+        if channels in AUDIO_TYPES:
+            resolve["Audio Type"] = AUDIO_TYPES[channels]
+    return {
+        "OTIO_SCHEMA": "Track.1",
+        **_item(name, enabled=enabled),
+        "metadata": {"Resolve_OTIO": resolve},
+        "children": children,
+        "kind": kind,
+    }
+
+
+def _clipped(
+    name: str,
+    reference: dict[str, Any],
+    start: Fraction,
+    frames: int,
+    rate: Fraction,
+    effects: list[dict[str, Any]],
+    enabled: bool,
+) -> dict[str, Any]:
+    return {
+        "OTIO_SCHEMA": "Clip.2",
+        **_item(name, enabled=enabled),
+        "source_range": _range(start, Fraction(frames), rate),
+        "effects": effects,
+        "media_references": {"DEFAULT_MEDIA": reference},
+        "active_media_reference_key": "DEFAULT_MEDIA",
+    }
+
+
+def _gap(frames: int, rate: Fraction) -> dict[str, Any]:
+    span = _range(Fraction(0), Fraction(frames), rate)
+    return {"OTIO_SCHEMA": "Gap.1", **_item(""), "source_range": span}
+
+
+def _item(name: str, *, enabled: bool = True) -> dict[str, Any]:
+    return {
+        "metadata": {},
+        "name": name,
+        "source_range": None,
+        "effects": [],
+        "markers": [],
+        "enabled": enabled,
+    }
+
+
+def _media(name: str) -> dict[str, Any]:
+    return {
+        "metadata": {},
+        "name": name,
+        "available_range": None,
+        "available_image_bounds": None,
+    }
+
+
+def _range(start: Fraction, duration: Fraction, rate: Fraction) -> dict[str, Any]:
+    return {
+        "OTIO_SCHEMA": "TimeRange.1",
+        "duration": _time(duration, rate),
+        "start_time": _time(start, rate),
+    }
+
+
+def _time(value: Fraction, rate: Fraction) -> dict[str, Any]:
+    return {"OTIO_SCHEMA": "RationalTime.1", "rate": float(rate), "value": float(value)}
