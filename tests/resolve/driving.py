@@ -1,4 +1,4 @@
-"""How tests reach the fake Resolve: start it, set a scene, run scripts from its menu, look again."""
+"""How tests reach the fake Resolve: set a scene, run scripts from its menu, look again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FakeResolve:
         return answer["value"]
 
     def load(self, scene: dict[str, Any]) -> None:
-        """Begin anew with a scene (`fake.scene`); what this process holds of the last one is over."""
+        """Begin anew with a scene (`fake.scene`); what is held of the last one is void."""
         while self._links:
             self._links.pop().close()
         self.order("load", scene=scene)

@@ -132,7 +132,7 @@ class MediaPoolItem(Part):
     def GetAudioMapping(self) -> str:
         return mapping(self.channels)
 
-    def TranscribeAudio(self) -> bool:
+    def TranscribeAudio(self, useSpeakerDetection: bool | None = None) -> bool:
         return False
 
 
@@ -248,15 +248,16 @@ class MediaPool(Part):
                 self.current = self.root
         return True
 
-    def AppendToTimeline(self, *clips: Any) -> list[TimelineItem | None] | None:
-        given = clips[0] if len(clips) == 1 and isinstance(clips[0], list) else list(clips)
+    def AppendToTimeline(self, clip1: Any, *args: Any) -> list[TimelineItem | None] | None:
+        given = clip1 if isinstance(clip1, list) else [clip1, *args]
         return append.appended(self.world, given)
 
     def CreateEmptyTimeline(self, name: str) -> Timeline | None:
         return self.world.resolve.project.begin(name)
 
     def DeleteTimelines(self, timeline: list[Timeline]) -> bool:
-        return all([self.world.resolve.project.drop(each) for each in timeline])
+        dropped = [self.world.resolve.project.drop(each) for each in timeline]
+        return all(dropped)
 
     def GetClipMatteList(self, mediaPoolItem: MediaPoolItem) -> list[str]:
         return list(mediaPoolItem.mattes)
@@ -277,6 +278,6 @@ class MediaStorage(Part):
         mediaPoolItem.mattes += paths
         return True
 
-    def AddItemListToMediaPool(self, *items: Any) -> list[MediaPoolItem]:
-        given = items[0] if len(items) == 1 and isinstance(items[0], list) else list(items)
+    def AddItemListToMediaPool(self, item1: Any, *args: Any) -> list[MediaPoolItem]:
+        given = item1 if isinstance(item1, list) else [item1, *args]
         return self.world.resolve.project.media_pool.ImportMedia(given) or []

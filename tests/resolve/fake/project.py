@@ -95,7 +95,7 @@ class Project(Deliver):
         self.current = timeline
         return True
 
-    def GetSetting(self, settingName: str | None = None) -> object:
+    def GetSetting(self, settingName: str) -> object:
         known: dict[str, object] = {
             "timelineFrameRate": spoken(self.rate),
             "timelineSampleRate": str(self.sample_rate),
@@ -103,4 +103,4 @@ class Project(Deliver):
         }
         if self.world.version < (21, 0, 4):
             del known["timelineSampleRate"]
-        return known if settingName is None else known.get(settingName, "")
+        return known.get(settingName, "")

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ class Render:
             ends |= {max(0, piece.at), min(self.frames, piece.at + piece.frames)}
         edges = sorted(ends)
         found = []
-        for first, end in zip(edges, edges[1:], strict=False):
+        for first, end in pairwise(edges):
             over = [p for p in self.pictures if p.at <= first and end <= p.at + p.frames]
             found.append((first, end, over[-1] if over else None))
         return found

@@ -1,4 +1,4 @@
-"""A timeline and its tracks. It must not know how clips are placed, nor how anything is rendered."""
+"""A timeline and its tracks. It must not know how clips are placed or anything is rendered."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ class Timeline(Part):
         self.playhead = frame_of(timecode, self.rate)
         return True
 
-    def GetSetting(self, settingName: str | None = None) -> Any:
+    def GetSetting(self, settingName: str) -> Any:
         number = float(spoken(self.rate)) if self.world.knobs.numbers else spoken(self.rate)
         known = {
             "timelineFrameRate": number,
             "timelineDropFrameTimecode": str(int(self.drop)),
             **self.world.resolve.project.raster(),
         }
-        return known if settingName is None else known.get(settingName, "")
+        return known.get(settingName, "")
 
     def GetTrackCount(self, trackType: str) -> int:
         return len(self.tracks.get(trackType, []))
