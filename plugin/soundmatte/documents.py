@@ -185,8 +185,8 @@ class Lay(_Document):
     start: Fraction
     frames: int = Field(ge=1)
     rate: Fraction = Field(ge=1, le=1000)
-    handles: int = Field(default=0, ge=0, le=10_000)
-    tail: int = Field(default=0, ge=0, le=10_000)
+    handles: int = Field(default=0, ge=0, le=100_000)
+    tail: int = Field(default=0, ge=0, le=100_000)
     timecode: Fraction | None = Field(default=None, ge=0)
     drop: bool = False
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -53,6 +54,7 @@ GARBAGE: dict[bytes, str] = {
             ({**LINE, "most": -1}, "most cannot be used"),
             ({**LINE, "request": "separate"}, "order is missing"),
             ({**LINE, "request": "placement"}, "job is missing"),
+            ({**LINE, "request": "placement", "job": "x", "lay": {}}, "lay.start is missing"),
             ({**LINE, "request": "cancel", "of": "b"}, "of is not known"),
             ({**ESTIMATE, "selection": {}}, "selection.media is missing"),
             ({**ESTIMATE, "selection": {**SELECTION, "start": "now"}}, "selection.start"),
@@ -248,6 +250,34 @@ def test_what_a_selection_does_not_say_is_as_in_the_settings(
     costly = {**cloud["order"], "terms": {**cloud["order"]["terms"], "candidates": 4}}
     with pytest.raises(BridgeError, match="are allowed"):
         engine.wait(engine.send("separate", order=costly), 20)
+
+
+def test_a_placement_lays_the_stems_for_a_timeline(
+    engine: BridgeClient, order: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    made = engine.wait(engine.send("separate", order=order(start="1/5", end="4/5")), 60)
+    ask = {"job": made["job"], "lay": {"start": "3/10", "frames": 10, "rate": "24", "tail": 1}}
+    events: list[dict[str, Any]] = []
+    laid = engine.wait(engine.send("placement", **ask, output=tmp_path / "laid"), 20, events.append)
+    assert {event["stage"] for event in events} == {"lay"}
+    for stem, own in zip(laid["stems"], made["placement"]["stems"], strict=True):
+        path = Path(stem["path"])
+        assert path.parent == tmp_path / "laid"
+        assert (stem["frames"], stem["offset_samples"]) == (22000, 14400)
+        assert (stem["handle_in"], stem["handle_out"]) == (0, 2000)
+        sound, _ = soundfile.read(path, dtype="int32")
+        whole, _ = soundfile.read(own["path"], dtype="int32")
+        assert (sound == whole[4800:26800]).all()
+    # Unsaid, they lie beside the job's own; as they are there, they are found again.
+    for _ in range(2):
+        beside = engine.wait(engine.send("placement", **ask), 20)["stems"]
+        assert {Path(stem["path"]).parent for stem in beside} == {Path(made["target"]).parent}
+    ask["lay"] = {**ask["lay"], "frames": 15}
+    with pytest.raises(BridgeError, match=r"reach from 0\.200 s to 0\.800 s") as short:
+        engine.wait(engine.send("placement", **ask), 20)
+    assert (short.value.kind, short.value.exit_code) == ("StemsTooShort", 2)
+    with pytest.raises(BridgeError, match="Without lay nothing is written"):
+        engine.wait(engine.send("placement", job=made["job"], output=tmp_path), 20)
 
 
 def test_the_page_is_made_of_the_documents() -> None:

@@ -37,9 +37,16 @@ def nothing(share: float) -> None:
     """Nobody is told."""
 
 
-def begun(clip: Path, matte: Path, folder: Path, wants: Wants, **range_: Fraction) -> Work:
+def begun(
+    clip: Path,
+    matte: Path,
+    folder: Path,
+    wants: Wants,
+    into: Fraction | None = None,
+    **range_: Fraction,
+) -> Work:
     """A work whose mix is cut."""
-    selection = Selection(media=clip, matte=MatteChoice(path=matte), **range_)
+    selection = Selection(media=clip, matte=MatteChoice(path=matte, start=into), **range_)
     folder.mkdir()
     return extract(plan(Work(selection, wants, folder, folder), nothing), nothing)
 
@@ -67,19 +74,22 @@ def mattes(studio: Studio) -> dict[str, Path]:
     return made
 
 
-@pytest.mark.parametrize("over", ["clip", "range"])
+@pytest.mark.parametrize(("over", "into"), [("clip", None), ("range", None), ("range", -10)])
 def test_each_stretch_has_its_own_pictures_mask_and_sound(
-    studio: Studio, mattes: dict[str, Path], tmp_path: Path, over: str
+    studio: Studio, mattes: dict[str, Path], tmp_path: Path, over: str, into: int | None
 ) -> None:
     source = studio.clip("mov", "25")
     picture = Fraction(1, 25)
     wants = Wants("proxy", "mask", "mono")
-    range_ = {"start": 10 * picture, "end": 70 * picture}
-    work = begun(source.path, mattes[over], tmp_path / "work", wants, **range_)
+    # Where it is said that the matte begins with picture 10, no length tells it.
+    begin = 10 if into is None else 15
+    range_ = {"start": begin * picture, "end": 70 * picture}
+    where = None if into is None else into * picture
+    work = begun(source.path, mattes[over], tmp_path / "work", wants, where, **range_)
     cutting = Cutting(work)
-    # Pictures 10 to 35, 25 to 50, 40 to 70 of the clip: before, around and behind where it appears.
-    for first, last in ((10, 35), (25, 50), (40, 70)):
-        cuts = cutting((first - 10) * 1920, (last - first) * 1920, nothing)
+    # Pictures up to 35, 25 to 50, 40 to 70 of the clip: before, around, behind where it appears.
+    for first, last in ((begin, 35), (25, 50), (40, 70)):
+        cuts = cutting((first - begin) * 1920, (last - first) * 1920, nothing)
         if last <= 40:
             assert (cuts.covered, cuts.proxy, cuts.mask) == (0.0, None, None)
             continue

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.media.making import FRAMES, H264, HEIGHT, RATES, WIDTH, Studio, ffmpeg, pictures
 
 from stemmux.errors import MediaError, NoPicture
 from stemmux.extract import Cut, extract, proxy_frames
-from stemmux.matte import Mask, is_still, write_mask
+from stemmux.matte import Mask, is_still, taken, write_mask
 from stemmux.probe import Media, probe
+from stemmux.timebase import Span
 
 #: Which quarter of the width is object.
 LEFT, RIGHT = 40, 80
@@ -138,6 +142,75 @@ def test_every_picture_of_the_mask_is_the_proxys(studio: Studio, tmp_path: Path,
     for picture, (_, number) in zip(values, shown, strict=True):
         columns = np.flatnonzero((picture == 0).all(axis=0))
         assert list(columns) == list(range(2 * number, 2 * number + 8))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_matte_may_begin_after_its_clip(studio: Studio, tmp_path: Path, rate: str) -> None:
+    """It begins with the clip's picture 20, and shows the clip's own numbers from there on."""
+    source = studio.clip("ts", rate)
+    media = probe(source.path)
+    frame = 1 / source.rate
+    matte = probe(written(studio, moving(50, first=20), ".mkv", rate, options=("-c:v", "ffv1")))
+    # The one range begins where it may, the other half a picture before the matte.
+    for first, into in ((33, -20 * frame), (20, -20 * frame - frame / 2)):
+        span = media.span(first * frame, 60 * frame)
+        mask = write_mask(matte, media, span, tmp_path / "mask.mp4", into=into)
+        extract(media, span, Cut(proxy=tmp_path / "proxy.mov"))
+        late = into != -20 * frame
+        values, shown = assert_mask(mask), pictures(tmp_path / "proxy.mov")
+        assert len(values) == len(shown)
+        for picture, (_, number) in zip(values, shown, strict=True):
+            column = int(np.flatnonzero((picture == 0).all(axis=0))[0])
+            assert column // 2 in ({max(20, number - 1), number} if late else {number})
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        (10, 50, "its first 0.40 s are without it"),
+        (30, 75, "its last 0.20 s are without it"),
+        (15, 75, "its first 0.20 s and its last 0.20 s are without it"),
+        (0, 18, "all 0.72 s of it are without it"),
+    ],
+)
+def test_what_of_the_range_a_late_matte_leaves_bare_is_named(
+    studio: Studio, tmp_path: Path, clip: Media, first: int, last: int, sentence: str
+) -> None:
+    matte = probe(written(studio, moving(50), ".mkv", options=("-c:v", "ffv1")))
+    span = clip.span(Fraction(first, 25), Fraction(last, 25))
+    with pytest.raises(MediaError, match=sentence) as caught:
+        write_mask(matte, clip, span, tmp_path / "mask.mp4", into=Fraction(-20, 25))
+    assert "handles" in caught.value.hint
+    assert not (tmp_path / "mask.mp4").exists()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rate=st.sampled_from([Fraction(24000, 1001), Fraction(25), Fraction(60000, 1001)]),
+    length=st.fractions(Fraction(1, 5), 100, max_denominator=1000),
+    into=st.fractions(-100, 100, max_denominator=1000),
+    start=st.fractions(0, 100, max_denominator=1000),
+    duration=st.fractions(Fraction(1, 25), 50, max_denominator=1000),
+)
+def test_a_matte_lies_where_it_is_said_to_or_is_refused(
+    clip: Media,
+    rate: Fraction,
+    length: Fraction,
+    into: Fraction,
+    start: Fraction,
+    duration: Fraction,
+) -> None:
+    """No more than two pictures at either end may have none of their own."""
+    origin = Fraction(7, 5)
+    video = replace(clip.picture(), rate=rate, start=origin, end=origin + length)
+    matte, span = replace(clip, origin=origin, video=video), Span(start, start + duration)
+    grace = Fraction(1, 25) + 1 / rate
+    covered = -grace <= into + start and into + start + duration <= length + grace
+    if covered:
+        assert taken(matte, clip, span, into).start - origin == into + start
+        return
+    with pytest.raises(MediaError, match="are without it"):
+        taken(matte, clip, span, into)
 
 
 def test_a_matte_as_long_as_the_range_starts_with_it(

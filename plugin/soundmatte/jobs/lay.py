@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import filecmp
 import hashlib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -212,7 +212,8 @@ def _origination(separation: Separation, stem: Placed, how: Lay) -> Origination 
     if how.timecode is None:
         return None
     date = time = ""
-    if separation.clip.exists():
+    # The clip may be somewhere else by now.
+    with suppress(OSError):
         changed = separation.clip.stat().st_mtime
         made = datetime.datetime.fromtimestamp(changed, datetime.UTC)
         date, time = made.strftime("%Y-%m-%d"), made.strftime("%H:%M:%S")
