@@ -272,9 +272,11 @@ def _figures(done: Separation) -> str:
     return f"{said} · {done.rate} Hz, {done.channels} ch, {done.frames} samples"
 
 
-def _loudness(done: Separation, role: Heard) -> str:
+def _loudness(done: Separation, role: Heard) -> tuple[str, ...]:
     found = done.loudness.get(role)
     if found is None or found.integrated_lufs is None:
-        return "too soft to measure"
-    peak = "" if found.true_peak_dbtp is None else f", peak {found.true_peak_dbtp:.1f} dBTP"
-    return f"{found.integrated_lufs:.1f} LUFS{peak}"
+        return ("too soft to measure",)
+    loud = [f"{found.integrated_lufs:.1f} LUFS"]
+    if found.true_peak_dbtp is not None:
+        loud.append(f"peak {found.true_peak_dbtp:.1f} dBTP")
+    return tuple(words.replace("-", "−") for words in loud)

@@ -94,6 +94,7 @@ class Seen:
             self._offer = None if offer is None else (self._number + 1, offer)
             self._view["offer"] = offer and {
                 "number": self._number + 1,
+                "choice": offer.choice.model_dump(),
                 "price": offer.price,
                 "notes": list(offer.notes),
             }
@@ -186,8 +187,10 @@ class Seen:
             if act == "cancel":
                 self.cancelled.set()
             if act == "choose":
-                # The price on the page is that of another choice.
+                # What is on the page is of another choice.
                 self._offer = None
+                self._view.update(offer=None, problem=None)
+                self._changed()
             self._wishes.append(Wish(act, choice, agreed))
             self._lock.notify_all()
             return True

@@ -36,15 +36,16 @@ _TICK = 0.1
 _LAST_WORDS, _PENCIL_DOWN = 1.0, 2.0
 _PICTURES: Final[tuple[Shown, ...]] = ("still", "movie", "sheet")
 
-#: What people read of the stages of a separation.
+#: What people read of the stages of a separation, and the share of the whole at which each ends.
 STAGES: Final = {
-    "extract": "Cutting the clip",
-    "separate": "Separating",
-    "conform": "Fitting the stems to the clip",
-    "gate": "Checking the stems",
-    "place": "Checking the stems",
-    "remux": "Writing the stems",
-    "report": "Measuring the stems",
+    "extract": ("Cutting the clip", 0.1),
+    "separate": ("Separating", 0.75),
+    "conform": ("Fitting the stems to the clip", 0.87),
+    "gate": ("Checking the stems", 0.88),
+    "place": ("Checking the stems", 0.88),
+    "remux": ("Writing the stems", 0.92),
+    "report": ("Measuring the stems", 0.96),
+    "listen": ("Making copies to listen to", 1.0),
 }
 
 
@@ -138,8 +139,8 @@ class _Visit:
     def _chosen(self, opening: Opening) -> Offer:
         """What the person agreed to."""
         self._seen.begin("choosing", choice=self._choice.model_dump(), problem=None, log=[])
-        self._estimate(self._choice)
         self._draw(self._choice.invert)
+        self._estimate(self._choice)
         with self._listener.stage("page") as progress:
             while True:
                 progress(0.0)
@@ -149,8 +150,8 @@ class _Visit:
                     self._still_there()
                 elif wish.act == "choose" and wish.choice is not None:
                     self._choice = wish.choice
-                    self._estimate(wish.choice)
                     self._draw(wish.choice.invert)
+                    self._estimate(wish.choice)
                 elif wish.act == "separate" and wish.offer is not None:
                     return wish.offer
                 elif wish.act == "cancel":
@@ -184,7 +185,8 @@ class _Visit:
     def _put_down(self) -> None:
         if self._pencil is not None:
             self._pencil.end()
-            self._pencil = None
+            if not self._pencil.drawn:
+                self._pencil = None
 
     def _told(self, error: BaseException) -> dict[str, str]:
         trouble = self._work.trouble(error)
@@ -227,7 +229,7 @@ class _Visit:
             if (sound := outcome.sounds.get(role)) is not None:
                 self._seen.lay_out(role, sound.path)
                 peaks = [round(peak, 1) for peak in sound.peaks]
-                sounds.append({"role": role, "peaks": peaks, "loudness": sound.loudness})
+                sounds.append({"role": role, "peaks": peaks, "loudness": list(sound.loudness)})
         result = {
             "figures": outcome.figures,
             "folder": outcome.folder,
@@ -261,7 +263,7 @@ class _Pencil:
         self.invert = invert
         self._work, self._seen, self._told = work, seen, told
         self._folder = Path(tempfile.mkdtemp(dir=folder))
-        self._ended = threading.Event()
+        self._ended, self.drawn = threading.Event(), False
         seen.put(drawing={"share": 0.0})
         self._thread = threading.Thread(target=self._draw, daemon=True)
         self._thread.start()
@@ -270,6 +272,8 @@ class _Pencil:
         """Give it up; returns when it has ended, or soon."""
         self._ended.set()
         self._thread.join(_PENCIL_DOWN)
+        if not self.drawn:
+            self._seen.put(drawing={})
 
     def _draw(self) -> None:
         try:
@@ -278,6 +282,7 @@ class _Pencil:
             self._say(drawing={"problem": self._told(error)})
         else:
             self._say(drawing=_matte_words(matte))
+            self.drawn = True
 
     def _show(self, role: Shown, path: Path) -> None:
         if not self._ended.is_set():
@@ -294,7 +299,7 @@ class _Pencil:
 
 
 def _matte_words(matte: Matte) -> dict[str, Any]:
-    return {"covered": f"{matte.coverage:.1%} of the picture", "warnings": list(matte.warnings)}
+    return {"covered": f"{matte.coverage:.1%} of the picture is object", "warnings": list(matte.warnings)}
 
 
 class _Both:
@@ -303,11 +308,14 @@ class _Both:
     def __init__(self, listener: Listener, seen: Seen) -> None:
         self._listener, self._seen = listener, seen
         self._log: list[str] = []
+        self._share = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
         """See `Listener`."""
-        words = STAGES.get(name, "Working")
+        begin = self._share
+        words, self._share = STAGES.get(name, ("Working", begin))
+        way = self._share - begin
         with self._listener.stage(name) as told:
 
             def progress(share: float) -> None:
@@ -317,7 +325,7 @@ class _Both:
                         "It was cancelled on the page.",
                         hint="Try again to go on; nothing that was paid for is paid again.",
                     )
-                self._seen.put(progress={"words": words, "share": round(share, 3)})
+                self._seen.put(progress={"words": words, "share": round(begin + way * share, 3)})
 
             progress(0.0)
             yield progress

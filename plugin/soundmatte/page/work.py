@@ -100,12 +100,12 @@ class Sound:
     Attributes:
         path: 16-bit WAV with the plain header; all of them have the same rate and length.
         peaks: level over time, dB below full scale, in equal stretches.
-        loudness: in words.
+        loudness: in words, a line each.
     """
 
     path: Path
     peaks: tuple[float, ...]
-    loudness: str
+    loudness: tuple[str, ...]
 
 
 @dataclass(frozen=True)
