@@ -22,12 +22,13 @@ from stemmux.timebase import frame_at
 
 __all__ = ["LOSSES", "extended", "lost", "read", "written"]
 
-LOSSES: Final = (
-    ("size", "OTIO does not say how large the picture is."),
-    ("sample_rate", "OTIO does not say the sample rate of a timeline."),
-    ("drop", "OTIO does not say whether timecode is drop-frame; the editor's project does."),
-    ("nested", "A nested timeline becomes a clip without media."),
-    ("speed", "A speed that changes on the way, or is not known, becomes the original speed."),
+#: What a document cannot carry, and what becomes of it.
+LOSSES: tuple[tuple[str, str], ...] = (
+    ("picture size", "OTIO does not say it; the editor's project does."),
+    ("sample rate", "OTIO does not say it; the editor's project does."),
+    ("drop-frame", "OTIO does not say how timecode is counted; the editor's project does."),
+    ("nested timelines", "A nested timeline becomes a clip without media."),
+    ("changing speed", "A speed that changes on the way, or is not known, becomes the original."),
     ("effects", "Effects and transitions are left out."),
 )
 _NO_CLIPS: Final = ("Gap", "Filler", "Transition")
@@ -49,10 +50,16 @@ def extended(path: Path, stems: Sequence[StemTrack], muted: frozenset[int] = fro
     return _spelled(document)
 
 
-def written(timeline: Timeline, stems: Sequence[StemTrack]) -> bytes:
-    """A new document, which takes no library: the sources' targets are written as paths."""
+def written(
+    timeline: Timeline, stems: Sequence[StemTrack], muted: frozenset[int] = frozenset()
+) -> bytes:
+    """A new document, with the sources' targets as paths; it takes no library.
+
+    Args:
+        muted: numbers of clips that are disabled.
+    """
     rate = timeline.rate
-    tracks = [_track(track, rate) for track in timeline.tracks]
+    tracks = [_track(track, rate, muted) for track in timeline.tracks]
     tracks += [_stem_track(track, rate) for track in stems]
     return _spelled(
         {
@@ -69,11 +76,11 @@ def lost(timeline: Timeline) -> tuple[str, ...]:
     """What this timeline loses in a new document."""
     clips = [clip for track in timeline.tracks for clip in track.clips]
     there = {
-        "size": timeline.size is not None,
-        "sample_rate": timeline.sample_rate is not None,
-        "drop": timeline.start.drop,
-        "nested": any(clip.kind == "nested" for clip in clips),
-        "speed": any(clip.speed is None for clip in clips),
+        "picture size": timeline.size is not None,
+        "sample rate": timeline.sample_rate is not None,
+        "drop-frame": timeline.start.drop,
+        "nested timelines": any(clip.kind == "nested" for clip in clips),
+        "changing speed": any(clip.speed is None for clip in clips),
         "effects": any(clip.effects for clip in clips),
     }
     return tuple(sentence for what, sentence in LOSSES if there[what])
@@ -104,19 +111,19 @@ def _schema(value: Mapping[str, Any]) -> str:
     return str(value.get("OTIO_SCHEMA", "")).partition(".")[0]
 
 
-def _track(track: Track, rate: Fraction) -> dict[str, Any]:
+def _track(track: Track, rate: Fraction, muted: frozenset[int]) -> dict[str, Any]:
     children, at = [], 0
     for clip in track.clips:
         first, last = frame_at(clip.record, rate), frame_at(clip.end, rate)
         if first > at:
             children.append(_gap(first - at, rate))
-        children.append(_clip(clip, last - first, rate))
+        children.append(_clip(clip, last - first, rate, clip.enabled and clip.number not in muted))
         at = last
     kind = next(name for name, kind in KINDS.items() if kind == track.kind)
     return _tracked(track.name, kind, track.channels, children, enabled=track.enabled)
 
 
-def _clip(clip: Clip, frames: int, rate: Fraction) -> dict[str, Any]:
+def _clip(clip: Clip, frames: int, rate: Fraction, enabled: bool) -> dict[str, Any]:
     source, effects = clip.source, []
     if clip.speed not in (None, 1):
         warp = "LinearTimeWarp" if clip.speed else "FreezeFrame"
@@ -138,7 +145,7 @@ def _clip(clip: Clip, frames: int, rate: Fraction) -> dict[str, Any]:
     else:
         reference = _external(source, clip, rate)
     start = (source.start if source else 0) + clip.into
-    return _clipped(clip.name, reference, start * rate, frames, rate, effects, clip.enabled)
+    return _clipped(clip.name, reference, start * rate, frames, rate, effects, enabled)
 
 
 def _external(source: Source, clip: Clip, rate: Fraction) -> dict[str, Any]:
