@@ -9,6 +9,9 @@ from tests.resolve.fake.pool import Folder, MediaPoolItem
 from tests.resolve.fake.timeline import Timeline
 from tests.resolve.fake.world import World
 
+#: Render settings that every job brings with it.
+OWN = {"MarkIn", "MarkOut", "TargetDir", "CustomName"}
+
 
 def dumped(world: World) -> dict[str, Any]:
     """Everything that a person would see, or miss."""
@@ -27,7 +30,9 @@ def dumped(world: World) -> dict[str, Any]:
             "mode": project.mode,
             "jobs": sorted(project.jobs),
             "presets": sorted(project.presets),
+            "page": {k: v for k, v in sorted(project.settings.items()) if k not in OWN},
         },
+        "rendered": list(project.rendered),
         "violations": list(world.violations),
     }
 

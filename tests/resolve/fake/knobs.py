@@ -32,7 +32,7 @@ class Knobs:
         sound_preset: what the preset that writes sound alone is called; None: there is none. (23)
         render: what becomes of a job. (25, 26)
         render_seconds: how long a job takes at least.
-        foreign_render: somebody else's render is under way. (27)
+        foreign_render: somebody else's render is under way, or begins once a job is added. (27)
         delete_fails: so many calls of `DeleteClips` do nothing. (29)
         delete_says: what `DeleteClips` answers. (29)
         modal: a dialog is open from this call on, for `modal_calls` calls.
@@ -61,7 +61,7 @@ class Knobs:
     sound_preset: str | None = "Audio Only"
     render: Literal["works", "sticks", "no file", "fails", "hangs"] = "works"
     render_seconds: float = 0.0
-    foreign_render: bool = False
+    foreign_render: Literal["no", "yes", "meanwhile"] = "no"
     delete_fails: int = 0
     delete_says: Literal["truth", "true", "false"] = "truth"
     modal: int | None = None

@@ -215,7 +215,9 @@ class MediaPool(Part):
             path = item.get("FilePath") if isinstance(item, dict) else item
             held = facts(path) if isinstance(path, str) else None
             known = any(clip.path == path for clip in self.held())
-            if held is None or known or knob == "nothing new":
+            # Windows knows no other way of writing a path than its own.
+            plain = held is not None and os.path.normpath(path) == path
+            if held is None or not plain or known or knob == "nothing new":
                 continue
             made.append(self.imported(path, held))
         return made

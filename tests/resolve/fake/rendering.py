@@ -89,6 +89,18 @@ class Render:
             path=path,
         )
 
+    def told(self) -> dict[str, Any]:
+        """It, as a test can look at it."""
+        return {
+            "path": str(self.path),
+            "frames": self.frames,
+            "picture": self.picture,
+            "sound": self.sound,
+            "codec": self.codec,
+            "pictures": [piece.path for piece in self.pictures],
+            "sounds": [piece.path for piece in self.sounds],
+        }
+
     def written(self, width: int, height: int, rate: int) -> str:
         """Make the file; "" or why it could not be."""
         with tempfile.TemporaryDirectory() as folder:
