@@ -1,11 +1,11 @@
 """The engine's side of a run that has been before: answers at once, in the bridge's documents.
 
-    python -I -S recorded_engine.py FOLDER bridge
+    python -I recorded_engine.py FOLDER bridge
 
 What was asked and answered is appended to FOLDER/talk.jsonl, so that a test can hold both to the
 real documents. A job is a file in FOLDER; the stems of a placement are written as they are asked
 for, each sample of them saying which one of the clip it is. The prompt "fail" fails, "wait" waits
-to be cancelled. Standard library alone: nothing in it takes time.
+to be cancelled. Nothing in it takes time.
 """
 
 import hashlib
@@ -72,15 +72,37 @@ def error(name, words):
 
 
 def describe(request, folder):
-    """Ten seconds of pictures at 25 and stereo sound, whatever the file holds."""
+    """What the clip holds: as RECORDED_CLIPS has it, else as PyAV reads it."""
     clip = None
     if request.get("media"):
-        track = {"number": 1, "title": "", "language": "", "codec": "pcm_s16le", "rate": RATE}
-        clip = {"media": request["media"], "container": "mov", "duration": "10", "timecode": None}
-        clip = {**clip, "frame_rate": "25", "width": 320, "height": 180, "warnings": []}
-        clip["tracks"] = [{**track, "channels": 2}]
+        known = json.loads(os.environ.get("RECORDED_CLIPS", "{}")).get(request["media"])
+        clip = {"media": request["media"], "container": "mov", "timecode": None, "warnings": []}
+        clip.update(known or read(request["media"]))
     found = {"version": 1, "program": "0.1.0", "ffmpeg": "7.1", "engine": "offline"}
     return {**found, "why": "It is recorded.", "settings": {}, "clip": clip}
+
+
+def read(path):
+    """The same keys from the file itself, which takes its time."""
+    import av
+
+    with av.open(path) as container:
+        video = next(iter(container.streams.video), None)
+        sounds = container.streams.audio
+        return clip(
+            duration=Fraction(container.duration, 1000000),
+            rate=video.average_rate if video else None,
+            size=(video.width, video.height) if video else (None, None),
+            channels=[sound.channels for sound in sounds],
+        )
+
+
+def clip(duration, rate, size, channels):
+    """What is known of a clip, as the document has it."""
+    track = {"title": "", "language": "", "codec": "pcm_s16le", "rate": RATE}
+    tracks = [dict(track, number=n + 1, channels=c) for n, c in enumerate(channels)]
+    found = {"duration": str(duration), "frame_rate": str(rate) if rate else None}
+    return {**found, "width": size[0], "height": size[1], "tracks": tracks}
 
 
 def estimate(request, folder):

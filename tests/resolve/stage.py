@@ -64,12 +64,14 @@ class Stage:
 
     Attributes:
         edits: guards that are taken out of the scripts first.
+        clips: what the engine knows of files without reading them.
     """
 
     fake: FakeResolve
     folder: Path
     edits: tuple[Edit, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    clips: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("state", "engine", "out"):
@@ -89,12 +91,12 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """What the scripts find in theirs: nothing of the person's who runs the tests."""
-        engine = [sys.executable, "-I", "-S", str(HERE / "recorded_engine.py")]
+        engine = [sys.executable, "-I", str(HERE / "recorded_engine.py")]
         return {
             "SOUNDMATTE_RESOLVE": str(self.folder / "state"),
             "SOUNDMATTE_ENGINE": json.dumps([*engine, str(self.folder / "engine"), "bridge"]),
             "HOME": str(self.folder),
-            "PYTHONDONTWRITEBYTECODE": "",
+            "RECORDED_CLIPS": json.dumps(self.clips),
             **self.variables,
         }
 
