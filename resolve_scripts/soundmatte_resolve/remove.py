@@ -1,0 +1,96 @@
+"""Remove Stems: what was placed is taken off the timeline; the files and the bin stay.
+
+This module must not know how stems came there.
+"""
+
+import json
+from typing import Dict, List, NamedTuple, Sequence
+
+from soundmatte_resolve import lift, place, subject, timeline_view
+from soundmatte_resolve.refusal import Refusal
+from soundmatte_resolve.run import Run, changing
+from soundmatte_resolve.timeline_view import AUDIO, VIDEO, Item, Timeline
+
+
+class _Stem(NamedTuple):
+    item: Item
+    job: str
+    muted: List[str]
+
+
+def remove(run: Run) -> None:
+    """Remove the stems of the clip that is meant, of the job that is wished for, or all there are
+    where they are of one job.
+
+    Raises:
+        Refusal: there are none, or Resolve does not delete them.
+    """
+    timeline = timeline_view.current(run.session.project)
+    there = _stems(timeline)
+    if not there:
+        raise Refusal("There are no stems of Soundmatte's on this timeline.")
+    meant = _meant(run, there)
+    with changing(run, timeline.handle) as changes:
+        changes.playhead()
+        # Nothing is deleted while another page is open.
+        changes.page("edit")
+        for track in sorted({stem.item.track for stem in meant}, reverse=True):
+            ours = [stem.item.id for stem in meant if stem.item.track == track]
+            if not lift.items_off(run.session.resolve, timeline.handle, track, ours):
+                raise Refusal(
+                    f"Resolve does not delete the stems on {track.label}.",
+                    "Unlock the track, close every dialog, and try again.",
+                )
+            # From the last one on, so that the numbers of the others stay.
+            gone = place.is_ours(track.name) and lift.track_off(timeline.handle, track)
+            run.teller.say(
+                "{}: {}.".format(track.label, "track removed" if gone else "stems removed")
+            )
+    _unmute(run, timeline, meant, _stems(timeline))
+    run.teller.say(
+        "The stems' files stay, and so does the bin: Place Stems Again brings them back."
+    )
+
+
+def _stems(timeline: Timeline) -> List[_Stem]:
+    """Every stem of ours on a timeline, by what is written on it in the media pool."""
+    found = []
+    for item in timeline_view.everything(timeline.handle, AUDIO):
+        said = place.known(item.handle.GetMediaPoolItem())
+        if said:
+            found.append(_Stem(item, said["job"], _list(said)))
+    return found
+
+
+def _meant(run: Run, there: Sequence[_Stem]) -> List[_Stem]:
+    wished = str(run.wishes["job"])
+    jobs = {stem.job for stem in there}
+    if wished or len(jobs) == 1:
+        meant = [stem for stem in there if stem.job == (wished or min(jobs))]
+        hint = f'Correct "job" in {run.wishes.path}, or leave it empty.'
+    else:
+        clip = subject.find(run).item
+        meant = [stem for stem in there if stem.item.overlaps(clip)]
+        hint = "There are others on this timeline: select their clip."
+    if not meant:
+        raise Refusal("There are no such stems on this timeline.", hint)
+    return meant
+
+
+def _unmute(run: Run, timeline: Timeline, gone: Sequence[_Stem], left: Sequence[_Stem]) -> None:
+    """Switch on again what was switched off for the stems that are gone, and for no others."""
+    still = {name for stem in left for name in stem.muted}  # type: Set[str]
+    wanted = {name for stem in gone for name in stem.muted} - still
+    for kind in (AUDIO, VIDEO) if wanted else ():
+        for item in timeline_view.everything(timeline.handle, kind):
+            if item.id in wanted and item.handle.GetClipEnabled() is False:
+                item.handle.SetClipEnabled(True)
+                run.teller.say(f"{item.name} is switched on again.")
+
+
+def _list(said: Dict[str, str]) -> List[str]:
+    try:
+        names = json.loads(said.get("muted") or "[]")
+    except ValueError:
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []

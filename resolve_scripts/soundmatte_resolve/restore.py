@@ -1,0 +1,75 @@
+"""Changes undone, at a run's end or at the next start of any script.
+
+What cannot be undone stays in the record, and is tried again at the next start. This module must
+not know how a change is undone, nor what it was for.
+"""
+
+import time
+from typing import Any, List
+
+from soundmatte_resolve import keep
+from soundmatte_resolve.connect import Session
+from soundmatte_resolve.keep import Change, Record
+from soundmatte_resolve.say import Teller
+from soundmatte_resolve.undo import id_of, timeline_by, undo, words
+
+_TRIES, _PAUSE = 4, 0.3
+
+
+def restore(session: Session, record: Record, late: bool = False) -> List[str]:
+    """Undo the changes of a record, from the last to the first.
+
+    Args:
+        late: the run is long over: the playhead may have been moved by the person since.
+
+    Returns:
+        What could not be undone, as a person calls it.
+    """
+    now = session.project.GetCurrentTimeline()
+    own = now
+    if id_of(now) != record.timeline["id"]:
+        # What tracks are switched to is only told, and set, of the current timeline.
+        own = timeline_by(session.project, "GetUniqueId", record.timeline["id"])
+        if own is not None:
+            session.project.SetCurrentTimeline(own)
+    left = []
+    for change in reversed(list(record.changes)):
+        if (late and change["kind"] == "playhead") or _undone(session, own, change):
+            record.drop(change)
+        else:
+            left.append(words(change))
+    moved = not record.of_kind("timeline") and id_of(own) not in ("", id_of(now))
+    if moved and now is not None:
+        session.project.SetCurrentTimeline(now)
+    return left
+
+
+def recover(session: Session, folder: str, teller: Teller) -> None:
+    """Undo what runs changed that did not come to their end, in the project that is open."""
+    for record in keep.found(folder):
+        if record.project["id"] != id_of(session.project):
+            teller.say(
+                "An earlier run was ended in the middle of project {}. Open that and start any of "
+                "Soundmatte's scripts to put it back as it was.".format(record.project["name"])
+            )
+            continue
+        teller.say("An earlier run was ended in the middle: putting things back as they were.")
+        page = session.resolve.GetCurrentPage()
+        left = restore(session, record, late=True)
+        if page and page != "deliver" and session.resolve.GetCurrentPage() != page:
+            session.resolve.OpenPage(page)  # where the person is now
+        for what in left:
+            teller.say(f"Not put back yet: {what}.")
+        if not left:
+            teller.say("Everything is as it was.")
+
+
+def _undone(session: Session, timeline: Any, change: Change) -> bool:
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE)
+        # While a dialog is open every answer is empty, and would be taken for a fact.
+        undone = session.project.GetName() and undo(session, timeline, change)
+        if undone and session.project.GetName():
+            return True
+    return False

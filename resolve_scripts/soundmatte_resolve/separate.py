@@ -1,0 +1,134 @@
+"""Separate Selected Clip: from the clip to its stems on the timeline.
+
+This module must not know how any of it is done.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import shutil
+from fractions import Fraction
+from typing import Any, Dict
+
+from soundmatte_resolve import ledger, material, paths, subject
+from soundmatte_resolve.choose import Mask
+from soundmatte_resolve.engine import Engine
+from soundmatte_resolve.material import Material
+from soundmatte_resolve.refusal import Refusal
+from soundmatte_resolve.run import Run
+from soundmatte_resolve.stems import put_on
+from soundmatte_resolve.subject import Subject
+from soundmatte_resolve.wishes import Wishes
+
+
+def separate(run: Run) -> None:
+    """Separate the clip that is meant, and place its stems.
+
+    Raises:
+        Refusal: it stops somewhere; the project is as it was.
+    """
+    clip = subject.find(run)
+    mask = subject.mask(run, clip)
+    _tell(run, clip, mask)
+    with Engine(run.folder, run.teller, run.stop) as engine:
+        given = material.material(run, engine, clip, mask)
+        asked = selection(run.wishes, given)
+        output = _output(run, clip, asked)
+        estimated = engine.ask("estimate", **_estimate(run.wishes, asked, output))
+        for note in estimated["notes"]:
+            run.teller.say(note)
+        _agreed(run, estimated)
+        fields = {"order": estimated["order"]}
+        if run.wishes["page"]:
+            fields["page"] = True
+            run.teller.say("The page in your browser asks for the rest.")
+        made = engine.ask("separate", **fields)
+        entry = {
+            "project": run.session.project.GetUniqueId(),
+            "item": clip.item.id,
+            "clip": clip.item.name,
+            "left": clip.shot.left,
+            "rendered": bool(given.rendered and not asked.get("start")),
+            "prompt": made.get("prompt") or asked["prompt"],
+        }
+        ledger.put(run.folder, made["job"], entry)
+        run.teller.say("Separated, job {}. The stems are in {}.".format(made["job"], output))
+        for note in made["notes"]:
+            run.teller.say(note)
+        put_on(run, engine, subject.again(run, clip), made["job"], entry, output)
+    if given.rendered:
+        shutil.rmtree(given.rendered, ignore_errors=True)
+
+
+def selection(wishes: Wishes, given: Material) -> Dict[str, Any]:
+    """The engine's document of what is to be separated; what is not said is for its settings."""
+    asked = dict(given.selection, prompt=wishes["prompt"], track=wishes["audio_track"])
+    # What Resolve rendered has one sound track, and the clip's own file is not remuxed.
+    asked["container"] = "none"
+    if "start" not in asked:
+        asked["track"] = 1
+    for name in ("style", "bits"):
+        if wishes[name]:
+            asked[name] = wishes[name]
+    return asked
+
+
+def _estimate(wishes: Wishes, asked: Dict[str, Any], output: str) -> Dict[str, Any]:
+    fields = {"selection": asked, "output": output, "terms": wishes["terms"]}
+    fields["accept_doubtful"] = wishes["accept_doubtful"]
+    if wishes["engine"]:
+        fields["use"] = wishes["engine"]
+    return fields
+
+
+def _agreed(run: Run, estimated: Dict[str, Any]) -> None:
+    """Tell the price, and go on only where it was agreed to, or the page will ask."""
+    usd, engine = estimated["usd"], estimated["order"]["engine"]
+    run.teller.say(
+        "{:.2f} s by the {} engine: {}, {}.".format(
+            estimated["duration"],
+            engine,
+            estimated["route"],
+            f"at most {usd:.2f} USD" if usd else "free",
+        )
+    )
+    if usd > run.wishes["most_usd"] and not run.wishes["page"]:
+        raise Refusal(
+            "This costs up to {:.2f} USD, and {:.2f} is agreed to.".format(
+                usd, run.wishes["most_usd"]
+            ),
+            f'In {run.wishes.path}, set "most_usd" to {usd:.2f} to agree, "page" to true to be '
+            'asked each time, or "engine" to "offline", which is free.',
+        )
+
+
+def _output(run: Run, clip: Subject, asked: Dict[str, Any]) -> str:
+    """A folder for the stems: the same for the same work, so that it is gone on with there."""
+    base = run.wishes["output"] or paths.stems(os.environ, str(run.session.project.GetName()))
+    words = json.dumps([asked, run.wishes["engine"], run.wishes["terms"]], sort_keys=True)
+    name = "{}-{}".format(
+        paths.file_name(clip.item.name), hashlib.sha256(words.encode("ascii")).hexdigest()[:6]
+    )
+    folder, number = os.path.join(base, name), 1
+    while glob.glob(os.path.join(glob.escape(folder), "*_target.wav")):
+        number += 1
+        folder = os.path.join(base, f"{name}-{number}")
+    return folder
+
+
+def _tell(run: Run, clip: Subject, mask: Any) -> None:
+    shown = "no mask"
+    if isinstance(mask, Mask):
+        shown = "mask {}".format(mask.path or (mask.track.label if mask.track else ""))
+    prompt = run.wishes["prompt"]
+    run.teller.say(
+        "{} on {}, {} frames at {:.5g} per second, {}, {}.".format(
+            clip.item.name,
+            clip.item.track.label,
+            clip.item.duration,
+            float(Fraction(clip.timeline.rate)),
+            shown,
+            f'prompt "{prompt}"' if prompt else "no prompt",
+        )
+    )
