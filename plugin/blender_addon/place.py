@@ -172,10 +172,12 @@ def _original(editor: Any, clip: Clip) -> tuple[Any | None, int, list[str]]:
         strip = None
     if strip is not None and clip.media and path_of(strip) != clip.media:
         strip = None
-    if strip is None:
-        gone = f"{clip.strip} is gone: its stems lie where it was."
-        return None, 0, [gone]
     notes = []
+    if strip is None:
+        strip = _renamed(editor, clip)
+        if strip is None:
+            return None, 0, [f"{clip.strip} is gone: its stems lie where it was."]
+        notes.append(f"{clip.strip} is called {strip.name} now.")
     shift = compat.content(strip)[0] - clip.origin
     if shift:
         notes.append(f"{clip.strip} was moved by {shift} frames meanwhile, and so are its stems.")
@@ -185,6 +187,20 @@ def _original(editor: Any, clip: Clip) -> tuple[Any | None, int, list[str]]:
     if strip.mute and _MUTED_BY not in strip:
         notes.append(f"{clip.strip} was muted; its stems are heard.")
     return strip, shift, notes
+
+
+def _renamed(editor: Any, clip: Clip) -> Any | None:
+    """The one strip that lies where the clip lay, and plays what it played."""
+    there = clip.origin, clip.first, clip.end
+    found = [
+        strip
+        for strip in compat.all_strips(editor)
+        if strip.type == "SOUND"
+        and clip.media
+        and path_of(strip) == clip.media
+        and (compat.content(strip)[0], compat.first(strip), compat.end(strip)) == there
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _meta(owner: Any, clip: Clip, options: Options, channel: int, first: int, end: int) -> Any:

@@ -345,7 +345,13 @@ def placing(media, folder):
     moved = timeline.placed(clip, placement)
     told["moved"] = [asdict(moved), compat.first(every(scene)[moved.names[0]])]
     timeline.place.remove("Scene", "job-1")
-    compat.strips(scene.sequence_editor).remove(every(scene)["sound"])
+    for strip in (every(scene)["movie"], every(scene)["sound"]):
+        strip.frame_start -= 100
+    every(scene)["sound"].name = "other name"
+    renamed = timeline.placed(clip, placement)
+    told["renamed"] = [*renamed.notes, every(scene)["other name"].mute]
+    timeline.place.remove("Scene", "job-1")
+    compat.strips(scene.sequence_editor).remove(every(scene)["other name"])
     gone = timeline.placed(clip, placement)
     told["gone"] = [asdict(gone), compat.first(every(scene)[gone.names[0]])]
     timeline.place.remove("Scene", "job-1")

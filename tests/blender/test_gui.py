@@ -112,9 +112,8 @@ def test_undo_meanwhile_is_the_editors_own(play: Play) -> None:
     assert told["meanwhile"] == BEFORE
     assert told["still"] == "separating"
     assert told["state"] == "placed", told["why"]
-    # The strip that was separated has another name again, so nothing is muted in its place.
-    assert told["after"] == [*BEFORE, *STEMS]
-    assert "renamed is gone: its stems lie where it was." in told["why"]
+    assert told["after"] == PLACED
+    assert "renamed is called Kitchen.wav now." in told["why"]
 
 
 def test_another_file_meanwhile_is_left_alone(play: Play, own: Desktop) -> None:

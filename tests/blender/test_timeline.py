@@ -275,6 +275,7 @@ def test_stems_are_placed_whole_or_not_at_all(play: Play) -> None:
     assert "24 frames per second now, and ran at 25" in told["rate"][0]
     assert told["moved"][1] == 111
     assert "moved by 100 frames" in told["moved"][0]["notes"][0]
+    assert told["renamed"] == ["sound is called other name now.", True]
     assert told["gone"][1] == 11
     assert "is gone" in told["gone"][0]["notes"][0]
 
