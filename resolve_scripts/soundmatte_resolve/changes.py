@@ -56,11 +56,10 @@ class Changes:
         if self.session.resolve.GetCurrentPage() != name:
             raise Refusal(f"Resolve does not open its {name.title()} page.", _DIALOG)
 
-    def folder(self, handle: Any) -> None:
-        """Make a bin the current one: whatever is imported goes to that."""
+    def folder(self) -> None:
+        """Note which bin is current: imports go to that, and a new bin becomes it."""
         was = self.session.pool.GetCurrentFolder()
         self.record.add("folder", was=str(was.GetUniqueId() or "") if was is not None else "")
-        self.session.pool.SetCurrentFolder(handle)
 
     def track(self, track: Track, on: bool) -> None:
         """Switch a track on or off.

@@ -55,7 +55,8 @@ def place(changes: Changes, timeline: Timeline, stems: Sequence[Stem], spot: Spo
         raise Refusal("The clip begins before the timeline does.", "Move it.")
     # Nothing can be deleted again while another page is open.
     changes.page("edit")
-    pooled = [_imported(changes, stem) for stem in stems]
+    folder = _bin(changes)
+    pooled = [_imported(changes, folder, stem) for stem in stems]
     laid = [_laid(changes, timeline, stem, media, spot) for stem, media in zip(stems, pooled)]
     for each in laid:
         _look_again(changes, each, spot)
@@ -107,20 +108,26 @@ def is_ours(name: str) -> bool:
     return False
 
 
-def _imported(changes: Changes, stem: Stem) -> Any:
-    """The stem in the media pool; whatever is imported goes into the bin that is current."""
+def _bin(changes: Changes) -> Any:
+    """Our bin, as the current one: there is no other way to say where an import goes."""
     pool = changes.session.pool
     folder = lift.bin_of(pool)
     if folder is None:
         changes.record.add("bin")
+    changes.folder()
+    if folder is None:
         folder = pool.AddSubFolder(pool.GetRootFolder(), lift.BIN) or lift.bin_of(pool)
     if folder is None:
         raise Refusal("Resolve makes no bin.", "Close every dialog of Resolve's, and try again.")
+    pool.SetCurrentFolder(folder)
+    return folder
+
+
+def _imported(changes: Changes, folder: Any, stem: Stem) -> Any:
+    """The stem in the media pool."""
+    pool = changes.session.pool
     media = lift.in_bin(folder, stem.path)
     if media is None:
-        current = pool.GetCurrentFolder()
-        if current is None or current.GetUniqueId() != folder.GetUniqueId():
-            changes.folder(folder)
         changes.record.add("import", path=stem.path)
         # What this returns depends on what is there already; Windows takes its own slashes alone.
         pool.ImportMedia([os.path.normpath(stem.path)])

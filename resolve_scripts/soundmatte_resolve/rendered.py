@@ -15,6 +15,7 @@ from soundmatte_resolve import render
 from soundmatte_resolve.changes import Changes
 from soundmatte_resolve.choose import Mask
 from soundmatte_resolve.engine import Engine
+from soundmatte_resolve.paths import file_name
 from soundmatte_resolve.place import is_ours
 from soundmatte_resolve.refusal import Refusal
 from soundmatte_resolve.render import Limits, Stretch
@@ -58,7 +59,7 @@ def rendered(
             run.teller.say("This Resolve does not tell In and Out marks; rendering may move them.")
         codec = render.prepare(changes, f"Soundmatte {token}")
         for part in parts:
-            name = f"soundmatte_{token}_{part}"
+            name = f"{file_name(subject.item.name)}_{token}_{part}"
             sound = part == "picture"
             _switch(run, changes, subject, mask, sound)
             item = subject.item

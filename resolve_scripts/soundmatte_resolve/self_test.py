@@ -53,8 +53,8 @@ def self_test(run: Run) -> None:
         path = os.path.join(run.folder, _REPORT)
         with open(path, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=2)
-        for name, value in report.items():
-            run.teller.say(f"{name}: {value}")
+        for name, value in sorted(report.items()):
+            run.teller.say(f"{name}: {_words(value)}")
         run.teller.say(f"This report is in {path}.")
     run.teller.say("Stems can be placed with this Resolve.")
 
@@ -99,6 +99,17 @@ def _wave(path: str, channels: int) -> None:
         file.setframerate(_RATE)
         frame = b"".join(sample[3 * side : 3 * side + 3] * channels for side in (0, 1))
         file.writeframes(frame * (_SECONDS * _RATE // 2))
+
+
+def _words(value: Any) -> str:
+    """A part of the report as a person reads it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_words(each)}" for name, each in sorted(value.items()))
+    if isinstance(value, list):
+        return "; ".join(map(_words, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _engine(run: Run) -> str:

@@ -137,7 +137,10 @@ def _partners(timeline: Timeline, selected: List[str]) -> List[str]:
 
 
 def _sounds(timeline: Timeline, shot: Shot) -> List[Item]:
-    """What is heard with a clip: what is linked to it, or before 19, what is of the same media."""
+    """What is heard with a clip: what is linked to it.
+
+    Before 19 nobody says that: there it is what begins and ends with it, and is of its media.
+    """
     partners = timeline_view.linked(shot.item)
     near = [
         item
@@ -146,7 +149,9 @@ def _sounds(timeline: Timeline, shot: Shot) -> List[Item]:
     ]
     if partners is not None:
         return [item for item in near if item.id in partners]
-    return [item for item in near if _of_media(item, shot)]
+    lasts = (shot.item.start, shot.item.duration)
+    both = [item for item in near if (item.start, item.duration) == lasts]
+    return [item for item in both if _of_media(item, shot)]
 
 
 def _of_media(item: Item, shot: Shot) -> bool:

@@ -41,6 +41,8 @@ def id_of(handle: Any) -> str:
 
 
 def _playhead(session: Session, timeline: Any, change: Change) -> bool:
+    # It is noted before another timeline is opened, so by now that of the person's is back.
+    timeline = session.project.GetCurrentTimeline()
     if timeline is None or timeline.GetCurrentTimecode() == change["was"]:
         return True
     timeline.SetCurrentTimecode(change["was"])
