@@ -47,7 +47,7 @@ class Element:
     Attributes:
         text: the characters in it, not in its children, without space around them.
         start: offset of its `<`.
-        close: offset of its end tag's `<`; `start` where it is an empty-element tag.
+        close: offset of its end tag; of no meaning where it is an empty-element tag.
     """
 
     tag: str
@@ -97,9 +97,13 @@ class Document:
 
     def finish(self, element: Element) -> int:
         """The offset behind the whole element."""
-        if element.close == element.start:
+        if self.alone(element):
             return self.body(element)
         return self.text.index(b">", element.close) + 1
+
+    def alone(self, element: Element) -> bool:
+        """Whether it is an empty-element tag."""
+        return self.text.endswith(b"/>", 0, self.body(element))
 
     def body(self, element: Element) -> int:
         """The offset behind the element's start tag."""
@@ -266,7 +270,7 @@ class Changes:
 
     def set_text(self, element: Element, value: str) -> None:
         """Give an element without children another text."""
-        if element.close == element.start:
+        if self._document.alone(element):
             tag = f"</{element.tag}>".encode()
             self._open(element, _escaped(value) + tag)
         else:
@@ -315,7 +319,7 @@ class Changes:
         inner = None if outer is None else outer + (b"\t" if b"\t" in outer or not outer else b"  ")
         content = b"".join(self._lines(element, parent, inner) for element in elements)
         content += b"" if outer is None else self._document.newline + outer
-        if parent.close == parent.start:
+        if self._document.alone(parent):
             self._open(parent, content + f"</{parent.tag}>".encode())
         else:
             self._splices.append((self._document.body(parent), parent.close, content))

@@ -156,7 +156,11 @@ class Maker:
         self._files[source] = self._new("file")
         rate = self._own_rate(piece)
         element = Element("file", id=self._files[source])
-        add_words(element, name=source.name, pathurl=file_url(source.target, host="localhost"))
+        add_words(
+            element,
+            name=source.name,
+            pathurl=file_url(source.target or source.name, host="localhost"),
+        )
         add_rate(element, *timebase(rate))
         if source.duration is not None:
             add_words(element, duration=math.floor(source.duration * rate))
