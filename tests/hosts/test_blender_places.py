@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soundmatte.hosts import blender
-from soundmatte.hosts.blender import Computer
+from soundmatte.hosts.computer import Computer
 
 LINUX = Computer("linux", {}, "/home/ada")
 MAC = Computer("darwin", {}, "/Users/ada")

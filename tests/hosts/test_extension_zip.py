@@ -7,12 +7,13 @@ import base64
 import csv
 import hashlib
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from packaging.requirements import Requirement
@@ -20,7 +21,7 @@ from packaging.version import Version
 from tests.hosts.installation import installation, project
 
 import soundmatte
-from soundmatte.hosts import bridge_client, extension, own_wheel
+from soundmatte.hosts import bridge_client, extension, own_wheel, resolve_scripts
 from stemmux.errors import OutputExists
 
 #: For each Python of Blender's and each system, what markers are asked about.
@@ -96,6 +97,7 @@ def test_the_wheel_lists_what_it_holds(wheel: Path) -> None:
         assert int(size) == len(held[name])
     assert {f"{about}/METADATA", f"{about}/WHEEL", f"{about}/licenses/LICENSE"} <= set(held)
     assert "soundmatte/hosts/_blender_addon/blender_manifest.toml" in held
+    assert "soundmatte/hosts/_resolve_scripts/soundmatte_resolve/__init__.py" in held
 
 
 def test_what_the_wheel_brings_can_make_the_same_zip(tmp_path: Path, wheel: Path) -> None:
@@ -116,6 +118,25 @@ def test_what_the_wheel_brings_can_make_the_same_zip(tmp_path: Path, wheel: Path
     assert (folder / wheel.name).read_bytes() == wheel.read_bytes()
     extension.write(tmp_path / "here.zip", wheel)
     assert (folder / "made.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
+
+
+def test_what_the_wheel_brings_can_put_the_same_scripts_into_resolve(
+    tmp_path: Path, wheel: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        "import json; from pathlib import PurePath; from soundmatte.hosts import resolve_scripts;"
+        "made = resolve_scripts.files(PurePath('/s'), ['engine']); print(resolve_scripts.sources());"
+        "print(json.dumps({name: data.decode() for name, data in made.items()}))"
+    )
+    words = [sys.executable, "-c", code]
+    path = {"PYTHONPATH": str(tmp_path)}
+    said = subprocess.run(words, env=path, capture_output=True, text=True, check=True)
+    folder, made = said.stdout.splitlines()
+    assert folder.startswith(str(tmp_path))
+    here = resolve_scripts.files(PurePosixPath("/s"), ["engine"])
+    assert json.loads(made) == {name: data.decode() for name, data in here.items()}
 
 
 def pins(environment: dict[str, str]) -> dict[str, Requirement]:

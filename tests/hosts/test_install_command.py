@@ -18,6 +18,7 @@ from tests.hosts.installation import installation
 
 from soundmatte import __version__
 from soundmatte.hosts import blender, blender_installed, own_wheel, this_engine
+from soundmatte.hosts.computer import Computer
 
 __all__ = ["shell"]
 
@@ -104,7 +105,7 @@ def test_what_is_on_the_path_is_found(
 def test_a_portable_blender_keeps_its_own(program: Maker) -> None:
     one = program()
     (one.parent / "portable").mkdir()
-    [found] = blender_installed.found(blender.Computer.this(), [one])
+    [found] = blender_installed.found(Computer.this(), [one])
     assert found.extensions == one.parent / "portable" / "extensions"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soundmatte.cli import options
+from soundmatte.errors import UsageError
 from stemmux.console import print_json
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _install(archive: Path, wheel: Path | None, named: list[Path], *, json: bool
 
     from soundmatte import __version__
     from soundmatte.hosts import blender_installed, extension, this_engine
-    from soundmatte.hosts.blender import Computer
+    from soundmatte.hosts.computer import Computer
 
     words = this_engine.command()
     installations = blender_installed.found(Computer.this(), named)
@@ -110,6 +111,74 @@ def _install(archive: Path, wheel: Path | None, named: list[Path], *, json: bool
     typer.echo("In Blender open the Video Sequencer, press N, and choose Soundmatte.")
     if importlib.util.find_spec("moviepy") is None:
         typer.echo("For Preview Matte also run: pip install 'soundmatte[preview]'", err=True)
+
+
+@app.command()
+def resolve(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="Resolve's folder of scripts, .../Fusion/Scripts, where it is in no usual place.",
+            show_default="yours, of every Resolve that is found",
+        ),
+    ] = None,
+    everybody: Annotated[
+        bool,
+        typer.Option(
+            "--all-users",
+            help="Into the folder that everybody on this computer shares, which may need an "
+            "administrator.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Also replace scripts of these names that somebody has changed."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Put the scripts into DaVinci Resolve's menu, from Resolve 18.5 on.
+
+    They are told where this very engine is. In Resolve they are under Workspace > Scripts; start
+    it again if they are not. Run this again after an update; `soundmatte uninstall resolve` takes
+    them out.
+
+    Resolve runs them with a Python of its own choice, 3.6 or later, and needs nothing in it. Which
+    editions list Python scripts: Studio all, the free one up to 21.0. The free Resolve from 21.1 on
+    lists none: there, export the timeline and use `soundmatte timeline`.
+
+    \b
+    soundmatte install resolve
+    soundmatte install resolve --all-users
+    soundmatte install resolve --folder /opt/resolve/Fusion/Scripts
+    """
+    from soundmatte import __version__
+    from soundmatte.hosts import resolve_installed, this_engine
+    from soundmatte.hosts.computer import Computer
+
+    if folder is not None and everybody:
+        raise UsageError("--folder names one folder.", hint="Leave out --all-users.")
+    words = this_engine.command()
+    if folder is not None:
+        folders = [resolve_installed.named(folder)]
+    else:
+        folders = resolve_installed.found(Computer.this(), everybody=everybody)
+    for scripts in folders:
+        for kept in resolve_installed.install(scripts, words, overwrite=overwrite):
+            typer.echo(f"{kept} was changed since it was installed, and stays.", err=True)
+        if not json:
+            typer.echo(f"{scripts}: Soundmatte {__version__} is installed.")
+    if json:
+        rows = [{"folder": str(scripts), "version": __version__} for scripts in folders]
+        print_json({"installed": rows, "engine": words})
+        return
+    typer.echo("In Resolve choose Workspace > Scripts > Soundmatte Separate Selected Clip.")
+    typer.echo(
+        "The free Resolve from 21.1 on lists no such scripts: see soundmatte timeline --help."
+    )
 
 
 def _row(installation: Installation) -> dict[str, str]:

@@ -46,7 +46,7 @@ def blender(
     soundmatte uninstall blender --blender ~/blender-4.5.3-linux-x64/blender
     """
     from soundmatte.hosts import blender_installed
-    from soundmatte.hosts.blender import Computer
+    from soundmatte.hosts.computer import Computer
 
     installations = blender_installed.found(Computer.this(), program or [])
     removed = []
@@ -58,3 +58,47 @@ def blender(
             typer.echo(f"{installation.title}: {told}.")
     if json:
         print_json({"removed": removed})
+
+
+@app.command()
+def resolve(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="Resolve's folder of scripts, .../Fusion/Scripts, where it is in no usual place.",
+            show_default="all usual ones",
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Take the scripts out of DaVinci Resolve's menu.
+
+    Only files that `soundmatte install resolve` wrote are removed; one that was changed since stays
+    and is named. Stems, projects, the settings of the scripts and this engine stay.
+
+    \b
+    soundmatte uninstall resolve
+    soundmatte uninstall resolve --folder /opt/resolve/Fusion/Scripts
+    """
+    from soundmatte.hosts import resolve_installed
+    from soundmatte.hosts.computer import Computer
+
+    if folder is not None:
+        folders = [resolve_installed.named(folder)]
+    else:
+        folders = resolve_installed.carrying(Computer.this())
+    removed = []
+    for scripts in folders:
+        taken = resolve_installed.remove(scripts)
+        for kept in taken.kept:
+            typer.echo(f"{kept} was changed since it was installed, and stays.", err=True)
+        if taken.version:
+            removed.append({"folder": str(scripts), "version": taken.version})
+        if taken.version and not json:
+            typer.echo(f"{scripts}: Soundmatte {taken.version} is removed.")
+    if json:
+        print_json({"removed": removed})
+    elif not removed:
+        typer.echo("In DaVinci Resolve Soundmatte was not installed.")

@@ -6,13 +6,10 @@ that each system can be looked at from any other. This module must not start any
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from pathlib import PurePath
 
+from soundmatte.hosts.computer import Computer
 from soundmatte.hosts.extension import NAME
 
 #: The first Blender with extensions.
@@ -25,30 +22,6 @@ VARIABLES = ("BLENDER_USER_EXTENSIONS", "BLENDER_USER_RESOURCES")
 
 _FLATPAK = "org.blender.Blender"
 _STEAM = "steamapps/common/Blender"
-
-
-@dataclass(frozen=True)
-class Computer:
-    """What of a computer decides where things are.
-
-    Attributes:
-        system: "linux", "darwin" or "win32".
-        variables: its environment.
-        home: the person's own folder.
-    """
-
-    system: str
-    variables: Mapping[str, str]
-    home: str
-
-    @classmethod
-    def this(cls) -> Computer:
-        """The one that this runs on."""
-        return cls(sys.platform, os.environ, str(Path.home()))
-
-    def path(self, *parts: str) -> PurePath:
-        """A path as this system writes it."""
-        return (PureWindowsPath if self.system == "win32" else PurePosixPath)(*parts)
 
 
 def usual_places(computer: Computer) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from soundmatte.errors import HostMissing, HostRefused
 from soundmatte.hosts import blender, programs
+from soundmatte.hosts.computer import Computer
 from soundmatte.hosts.extension import NAME
 from stemmux.files import refused_output
 
@@ -55,7 +56,7 @@ class Installation:
         return version_in(Path(blender.installed_in(self.extensions)))
 
 
-def found(computer: blender.Computer, named: list[Path]) -> list[Installation]:
+def found(computer: Computer, named: list[Path]) -> list[Installation]:
     """The Blenders that can have extensions: the named ones, or all that are in their usual places.
 
     Of several that keep their extensions in the same folder, the first.
@@ -145,7 +146,7 @@ def _named(path: Path) -> Path:
     return Path(on_path)
 
 
-def _in_usual_places(computer: blender.Computer) -> list[Path]:
+def _in_usual_places(computer: Computer) -> list[Path]:
     on_path = shutil.which("blender", path=computer.variables.get("PATH"))
     places = [
         path
@@ -156,7 +157,7 @@ def _in_usual_places(computer: blender.Computer) -> list[Path]:
     return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
 
 
-def _looked_at(computer: blender.Computer, program: Path, *, strict: bool) -> Installation | None:
+def _looked_at(computer: Computer, program: Path, *, strict: bool) -> Installation | None:
     """What a program is; one that cannot have our extension is refused if `strict`."""
     ended = programs.run([str(program), "--version"], _SOON)
     version = blender.version_of(ended.said)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundmatte
 import stemmux
-from soundmatte.hosts import archive, extension
+from soundmatte.hosts import archive, extension, resolve_scripts
 
 _KIND = "Wheel-Version: 1.0\nGenerator: soundmatte\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -43,8 +43,9 @@ def write(folder: Path, source: Distribution) -> Path:
         assert package.__file__ is not None
         here = Path(package.__file__).parent
         files.update({f"{here.name}/{n}": data for n, data in archive.files_in(here).items()})
-    for name, data in archive.files_in(extension.sources()).items():
-        files[f"soundmatte/hosts/{extension.INSTALLED_AS}/{name}"] = data
+    for host in (extension, resolve_scripts):
+        for name, data in archive.files_in(host.sources()).items():
+            files[f"soundmatte/hosts/{host.INSTALLED_AS}/{name}"] = data
     about = f"soundmatte-{source.version}.dist-info"
     files.update({f"{about}/{name}": data for name, data in _about(source).items()})
     rows = [f"{name},{_hash(data)},{len(data)}" for name, data in sorted(files.items())]
