@@ -25,6 +25,7 @@ COMMANDS = {
     "separate": "Separate a clip's sound into target and residual.",
     "batch": "Separate many clips: files, patterns, folders, a manifest.",
     "watch": "Separate every clip that appears in a folder.",
+    "timeline": "Separate clips of a timeline that an editor exported.",
     "preview": "Show a matte over the picture.",
     "estimate": "Name the price of separating a clip in the cloud.",
     "demo": "Make a small clip, separate it offline, show what came of it.",

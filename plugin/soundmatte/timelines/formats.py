@@ -92,15 +92,17 @@ _OWN: Final = (
 
 
 def named(name: str) -> Format:
-    """The format of that name.
+    """The format of that name, which is written.
 
     Raises:
         UnknownFormat: there is none.
     """
     for format in FORMATS:
-        if format.name == name:
+        if format.name == name and format.writes:
             return format
-    raise UnknownFormat(f"{name!r} is no format.", hint=f"Formats are {', '.join(WRITTEN)}.")
+    raise UnknownFormat(
+        f"{name!r} is no format that is written.", hint=f"Formats are {', '.join(WRITTEN)}."
+    )
 
 
 def by_ending(path: Path) -> Format | None:

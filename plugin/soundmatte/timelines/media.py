@@ -132,6 +132,11 @@ class Finder:
             self._known[key] = self._found(source)
         return self._known[key]
 
+    def is_there(self, source: Source) -> bool:
+        """Whether the file of a source is where the document says."""
+        where = address(source.target or source.name)
+        return any(os.path.isfile(path) for path in _spelled(self._folder / str(where)))
+
     def _found(self, source: Source) -> Path:
         where = address(source.target or source.name)
         for path in self._written(source.target or source.name, where):

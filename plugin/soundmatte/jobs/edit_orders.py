@@ -1,0 +1,241 @@
+"""From a clip on a timeline to what is separated, and to how the timeline takes the stems.
+
+The range is widened to whole frames of the media, so that the stems reach over the timeline's
+frames, which need not be the same. This module must not choose clips, nor run anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from soundmatte.documents import Lay, MatteChoice, PictureChoice, Selection
+from soundmatte.jobs import edit_choice
+from soundmatte.settings import Output
+from soundmatte.timelines.errors import ClipUnfit
+from soundmatte.timelines.media import Finder
+from soundmatte.timelines.timeline import Clip, Timeline, Track
+from stemmux.errors import NoAudio
+from stemmux.timebase import frame_at, nearest
+
+if TYPE_CHECKING:
+    from stemmux.probe import Media
+
+#: Frames of silence, or of what follows, behind a stem: an editor that counts whole frames of a
+#: file must not miss its last one.
+_TAIL = 1
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of every clip.
+
+    Attributes:
+        mask: the track with the mattes.
+        sound: number of the sound track in a clip's file, from 1.
+        handles: frames of the timeline before and behind.
+    """
+
+    prompt: str = ""
+    mask: Track | None = None
+    invert: bool = False
+    plane: Literal["luma", "alpha"] = "luma"
+    sound: int = 1
+    handles: int = 0
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One clip that is to be separated.
+
+    Attributes:
+        first: frame of the timeline, from its first, that the stems begin at.
+        sound: the clip that they are in sync with.
+        notes: sentences that a person should read.
+    """
+
+    clip: Clip
+    sound: Clip
+    first: int
+    selection: Selection
+    lay: Lay
+    notes: tuple[str, ...] = ()
+
+
+def wanted(timeline: Timeline, clip: Clip, wish: Wish, finder: Finder) -> Wanted:
+    """What is to be separated for a clip, and where it goes.
+
+    Raises:
+        TimelineError: its file, its picture or its mask will not do.
+        StemmuxError: a file cannot be read.
+    """
+    track, clip = edit_choice.clip_of(timeline, clip.number)
+    sound = edit_choice.sound_of(timeline, track, clip)
+    rate = timeline.rate
+    heard = _Footage(timeline, sound, finder)
+    _check_sound(timeline, clip, heard)
+    first = frame_at(clip.record, rate)
+    frames = max(1, frame_at(clip.end, rate) - first)
+    at = first / rate
+    start = heard.sync + at
+    begin, end = _widened(heard, start, start + frames / rate)
+    selection = Selection(
+        media=heard.path,
+        start=begin,
+        end=end,
+        handles=wish.handles / rate,
+        track=wish.sound,
+        prompt=wish.prompt,
+        style=wish.output.style,
+        bits=wish.output.bits,
+        container="none",
+    )
+    lay = Lay(
+        start=start,
+        frames=frames,
+        rate=rate,
+        handles=wish.handles,
+        tail=_TAIL,
+        timecode=timeline.start.time + at,
+        drop=timeline.start.drop,
+    )
+    notes = heard.notes
+    if at != clip.record:
+        notes += (f"{edit_choice.named(clip)} begins between two frames; its stems with a frame.",)
+    if wish.mask is not None:
+        selection, more = _seen(timeline, track, clip, selection, heard, wish, finder)
+        notes += more
+    return Wanted(clip, sound, first, selection, lay, notes)
+
+
+class _Footage:
+    """A clip's file, and where in it the timeline's first frame would lie."""
+
+    def __init__(self, timeline: Timeline, clip: Clip, finder: Finder) -> None:
+        from stemmux.probe import probe
+
+        assert clip.source is not None
+        self.path = finder.find(clip.source)
+        self.media = probe(self.path)
+        self.sync = _into(timeline, clip, self.media) - clip.record
+        self.notes = _relinked(clip, self.path, self.media)
+
+
+def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
+    """Seconds from a file's first picture to what lies at the clip's record start.
+
+    A document that does not say where the file begins counts by the file's own timecode.
+    """
+    source, code = clip.source, media.timecode
+    assert source is not None
+    if code is None or source.duration is not None or source.start or media.video is None:
+        return clip.into
+    counted = clip.into * timeline.rate
+    if nearest(code.rate) == nearest(timeline.rate) and counted.denominator == 1:
+        # 24 and 23.976 have the same numbers, and not the same seconds.
+        into = (counted - code.frame) / code.rate
+    else:
+        into = clip.into - code.time
+    grace = 1 / timeline.rate
+    if into >= -grace and into + clip.duration <= media.duration + grace:
+        return into
+    return clip.into
+
+
+def _relinked(clip: Clip, path: Path, media: Media) -> tuple[str, ...]:
+    """A doubt about a file that was found under the right name."""
+    source = clip.source
+    if source is None or source.duration is None or media.video is None:
+        return ()
+    if abs(source.duration - media.duration) <= 1:
+        return ()
+    return (
+        f"{path} is {float(media.duration):.2f} s long, and {float(source.duration):.2f} s by "
+        "the document: is it the right file?",
+    )
+
+
+def _check_sound(timeline: Timeline, clip: Clip, heard: _Footage) -> None:
+    if heard.media.audio:
+        return
+    others = [
+        other
+        for track in timeline.tracks
+        if track.kind == "audio"
+        for other in track.clips
+        if other.record <= clip.record and clip.end <= other.end
+    ]
+    hint = "Choose a clip with sound."
+    if others:
+        numbers = " or ".join(f"--clip {other.number}" for other in others)
+        hint = f"Choose the sound under it: {numbers}."
+    raise NoAudio(f"{heard.path.name} has no sound.", hint=hint)
+
+
+def _widened(heard: _Footage, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction | None]:
+    """A range in whole frames of the media, as far as it goes; None is its end.
+
+    Raises:
+        ClipUnfit: the file does not reach so far.
+    """
+    media = heard.media
+    rate = media.constant_rate
+    # What is missing of a single frame at either end will be silence.
+    grace = 1 / (rate or 25)
+    if start <= -grace or end >= media.duration + grace or start >= media.duration:
+        raise ClipUnfit(
+            f"The timeline shows {float(start):.3f} s to {float(end):.3f} s of {heard.path.name}, "
+            f"which is {float(media.duration):.3f} s long.",
+            hint="Is it the right file? Name another folder with --media-root.",
+        )
+    begin = max(Fraction(0), start)
+    if rate is not None:
+        begin, end = floor(begin * rate) / rate, ceil(end * rate) / rate
+    return begin, end if end < media.duration else None
+
+
+def _seen(
+    timeline: Timeline,
+    track: Track,
+    clip: Clip,
+    selection: Selection,
+    heard: _Footage,
+    wish: Wish,
+    finder: Finder,
+) -> tuple[Selection, tuple[str, ...]]:
+    """The selection with the matte over the clip, and with what is seen there."""
+    from stemmux.matte import is_still
+    from stemmux.probe import probe
+
+    assert wish.mask is not None
+    masking = edit_choice.mask_over(timeline, wish.mask, clip)
+    assert masking.source is not None
+    path = finder.find(masking.source)
+    matte = probe(path, picture=True)
+    into = None if is_still(matte) else _into(timeline, masking, matte) - masking.record
+    choice = MatteChoice(
+        path=path,
+        plane=wish.plane,
+        invert=wish.invert,
+        start=None if into is None else into - heard.sync,
+    )
+    selection = selection.model_copy(update={"matte": choice})
+    picture = clip if track.kind == "video" else edit_choice.picture_over(timeline, clip, wish.mask)
+    if picture is None:
+        return selection, ()
+    edit_choice.check(picture)
+    shown = _Footage(timeline, picture, finder)
+    if shown.path == heard.path and abs(shown.sync - heard.sync) < 1 / timeline.rate / 2:
+        return selection, ()
+    between = shown.sync - heard.sync
+    if between < 0:
+        raise ClipUnfit(
+            f"The sound of {edit_choice.named(clip)} begins before the file of its picture.",
+            hint="Separate it without --mask-track, or cut the sound's file to the picture.",
+        )
+    seen = PictureChoice(path=shown.path, start=between)
+    return selection.model_copy(update={"picture": seen}), shown.notes
