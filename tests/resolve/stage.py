@@ -64,12 +64,14 @@ class Stage:
 
     Attributes:
         edits: guards that are taken out of the scripts first.
+        at: where the scripts are already; None installs them.
         clips: what the engine knows of files without reading them.
     """
 
     fake: FakeResolve
     folder: Path
     edits: tuple[Edit, ...] = ()
+    at: Path | None = None
     variables: dict[str, str] = field(default_factory=dict)
     clips: dict[str, Any] = field(default_factory=dict)
 
@@ -81,6 +83,8 @@ class Stage:
     @cached_property
     def menu(self) -> Path:
         """The folder that the menu lists."""
+        if self.at is not None:
+            return self.at
         return installed(self.folder / "scripts", self.edits)
 
     def wish(self, **wishes: Any) -> None:
