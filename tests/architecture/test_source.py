@@ -87,9 +87,14 @@ def test_moviepy_and_pydub_stay_in_the_report() -> None:
 
 
 def test_the_network_is_reached_for_in_one_place() -> None:
-    assert importers("http", "requests", "ftplib", "aiohttp", "websockets") == set()
+    assert importers("requests", "ftplib", "aiohttp", "websockets", "urllib3") == set()
+    # Served, not asked: the page in the person's own browser.
+    server = {"plugin/soundmatte/page/server.py"}
+    assert importers("http") == server | {"plugin/soundmatte/page/guard.py"}
+    assert importers("socketserver") == server
     # Only to hang up: the library has no other way to end a stream that somebody waits on.
-    assert importers("socket") == {"plugin/soundmatte/separation/transport.py"}
+    assert importers("socket") == server | {"plugin/soundmatte/separation/transport.py"}
+    assert importers("webbrowser") == {"plugin/soundmatte/page/opening.py"}
     clients = {
         "plugin/soundmatte/separation/transport.py",
         "plugin/soundmatte/separation/client.py",

@@ -63,8 +63,8 @@ class Server:
 
     def __init__(self, seen: Seen) -> None:
         self._server = _Connections(seen)
-        # It looks four times a second whether it should end.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.25,))
+        # It looks ten times a second whether it should end.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
         self._thread.daemon = True
 
     @property
