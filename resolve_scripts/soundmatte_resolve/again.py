@@ -5,7 +5,7 @@ This module must not know how they are placed.
 
 import os
 import time
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from soundmatte_resolve import choose, ledger, routes, subject
 from soundmatte_resolve.engine import Engine
@@ -39,7 +39,7 @@ def again(run: Run) -> None:
 
 def _wished(run: Run, engine: Engine) -> Dict[str, Any]:
     name = str(run.wishes["job"])
-    row = engine.ask("jobs", job=name)["jobs"][0]  # type: Dict[str, Any]
+    row: Dict[str, Any] = engine.ask("jobs", job=name)["jobs"][0]
     if row["separation"] is None:
         raise Refusal(
             "Job {} is {}: there are no stems of it.".format(name, row["state"]),
@@ -50,7 +50,9 @@ def _wished(run: Run, engine: Engine) -> Dict[str, Any]:
 
 def _newest(run: Run, engine: Engine, clip: Subject) -> Dict[str, Any]:
     """The newest job of this very clip, else of its media and range."""
-    rows = [row for row in engine.ask("jobs", most=_MOST)["jobs"] if row["separation"] is not None]
+    rows: List[Dict[str, Any]] = [
+        row for row in engine.ask("jobs", most=_MOST)["jobs"] if row["separation"] is not None
+    ]
     project = str(run.session.project.GetUniqueId())
     own = [entry["job"] for entry in ledger.of_item(run.folder, project, clip.item.id)]
     found = [row for row in rows if row["id"] in own]
@@ -67,7 +69,7 @@ def _newest(run: Run, engine: Engine, clip: Subject) -> Dict[str, Any]:
 def _covers(row: Dict[str, Any], clip: Subject) -> bool:
     """Whether a job's stems are of the clip's file, and reach over what is used of it."""
     made, media = row["separation"], clip.shot.media
-    into = choose.into(clip.shot, clip.timeline)  # type: Optional[Fraction]
+    into = choose.into(clip.shot, clip.timeline)
     if media is None or into is None or not same(str(made["clip"]), media.path):
         return False
     frame = float(1 / clip.timeline.rate)
@@ -84,5 +86,5 @@ def _entry(row: Dict[str, Any]) -> Dict[str, Any]:
 def _title(row: Dict[str, Any]) -> str:
     prompt = row["order"]["selection"].get("prompt") or ""
     words = [row["id"], time.strftime("of %Y-%m-%d %H:%M", time.localtime(row["made"]))]
-    parts = words + ([f'"{prompt}"'] if prompt else [])  # type: List[str]
+    parts: List[str] = words + ([f'"{prompt}"'] if prompt else [])
     return ", ".join(parts)

@@ -1,7 +1,7 @@
 """One script at a time: a lock that ends with its process, however that ends."""
 
 import os
-from typing import Any
+from typing import Any, Optional
 
 from soundmatte_resolve.refusal import Refusal
 
@@ -17,7 +17,7 @@ class Alone:
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, _FILE)
-        self._file = None  # type: Optional[Any]
+        self._file: Optional[Any] = None
 
     def __enter__(self) -> "Alone":
         self._file = open(self._path, "a+b")

@@ -4,7 +4,7 @@ Pure. This module must not know Resolve's objects.
 """
 
 from fractions import Fraction
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 #: Rates that are written as whole numbers though 1000/1001 of them is meant are told apart by this
 #: much; 23.98 and 23.976 are the same rate.
@@ -84,7 +84,7 @@ def whole(value: Any) -> int:
     return round(float(value))
 
 
-def render_size(width: int, height: int, most: int = 1920) -> "tuple":
+def render_size(width: int, height: int, most: int = 1920) -> Tuple[int, int]:
     """Width and height of a rendered picture: halved until it is small enough, and even.
 
     The free edition renders no more than Ultra HD, and the engine looks at 640 pixels.

@@ -67,16 +67,16 @@ class Changes:
         Raises:
             Refusal: it stays as it is.
         """
-        where = (track.kind, track.index)
+        where = (track.kind, track.number)
         was = bool(self.timeline.GetIsTrackEnabled(*where))
         if was == on:
             return
         known = self._noted(track)
         if known is None:
             known = self.record.add(
-                "track", track=track.kind, index=track.index, name=track.name, was=was
+                "track", track=track.kind, index=track.number, name=track.name, was=was
             )
-        self.timeline.SetTrackEnable(track.kind, track.index, on)
+        self.timeline.SetTrackEnable(track.kind, track.number, on)
         if bool(self.timeline.GetIsTrackEnabled(*where)) != on:
             raise Refusal(f"Track {track.label} cannot be switched.", _DIALOG)
         if known["was"] == on:
@@ -84,7 +84,7 @@ class Changes:
 
     def _noted(self, track: Track) -> Optional[Change]:
         for change in self.record.of_kind("track"):
-            if (change["track"], change["index"]) == (track.kind, track.index):
+            if (change["track"], change["index"]) == (track.kind, track.number):
                 return change
         return None
 

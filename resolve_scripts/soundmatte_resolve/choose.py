@@ -4,7 +4,7 @@ Pure: plain values in, plain values out. This module must not ask Resolve anythi
 """
 
 from fractions import Fraction
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from soundmatte_resolve.media_view import Media
 from soundmatte_resolve.paths import same
@@ -13,7 +13,7 @@ from soundmatte_resolve.timeline_view import Item, Shot, Timeline, Track
 
 _SELECT = "Select one clip on the timeline, or put the playhead on it."
 #: What of a picture makes it look otherwise than its file; other values than these do.
-_UNTOUCHED = {
+_UNTOUCHED: Dict[str, float] = {
     "Pan": 0,
     "Tilt": 0,
     "ZoomX": 1,
@@ -29,7 +29,7 @@ _UNTOUCHED = {
     "CropBottom": 0,
     "Distortion": 0,
     "Opacity": 100,
-}  # type: Dict[str, float]
+}
 #: How much the proportions of two pictures may differ, as a share.
 _PROPORTIONS = Fraction(1, 100)
 
@@ -78,7 +78,7 @@ def clip(
         below = [item for item in rest if any(item.overlaps(mask) for mask in meant)]
     if len(below) == 2 and below[0].overlaps(below[1]) and selected:
         # A clip and its mask are selected, one above the other.
-        below = [min(below, key=lambda item: item.track.index)]
+        below = [min(below, key=lambda item: item.track.number)]
     if not below:
         raise Refusal("There is no clip under the playhead.", _SELECT)
     if len(below) > 1:
@@ -90,7 +90,7 @@ def clip(
 def is_named(track: Track, named: Sequence[str]) -> bool:
     """Whether a track has one of these names, in whatever case, or is called V3 by one."""
     names = [name.strip().lower() for name in named]
-    return track.name.strip().lower() in names or f"v{track.index}" in names
+    return track.name.strip().lower() in names or f"v{track.number}" in names
 
 
 def mask(wish: str, named: Sequence[str], clip: Item, pictures: Sequence[Item]) -> Optional[Mask]:
@@ -115,11 +115,11 @@ def mask(wish: str, named: Sequence[str], clip: Item, pictures: Sequence[Item]) 
             )
         return Mask(track, found, "")
     candidates = [item for item in others if is_named(item.track, named)]
-    candidates = candidates or [item for item in others if item.track.index > clip.track.index]
+    candidates = candidates or [item for item in others if item.track.number > clip.track.number]
     if not candidates:
         return None
-    top = max(item.track.index for item in candidates)
-    chosen = [item for item in candidates if item.track.index == top]
+    top = max(item.track.number for item in candidates)
+    chosen = [item for item in candidates if item.track.number == top]
     return Mask(chosen[0].track, chosen, "")
 
 

@@ -6,7 +6,7 @@ Its key for the service is its own business and never gets here. This module mus
 import json
 import os
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from soundmatte_resolve.bridge_client import BridgeClient, BridgeError
 from soundmatte_resolve.refusal import Refusal, Stopped
@@ -54,7 +54,7 @@ class Engine:
         self._log = os.path.join(folder, _LOG)
         self._teller = teller
         self._stop = stop
-        self._client = None  # type: Optional[BridgeClient]
+        self._client: Optional[BridgeClient] = None
 
     def __enter__(self) -> "Engine":
         try:

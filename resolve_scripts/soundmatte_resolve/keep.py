@@ -27,9 +27,9 @@ class Record:
 
     def __init__(self, path: str, document: Dict[str, Any]) -> None:
         self.path = path
-        self.project = document["project"]  # type: Dict[str, str]
-        self.timeline = document["timeline"]  # type: Dict[str, str]
-        self.changes = document["changes"]  # type: List[Change]
+        self.project: Dict[str, str] = document["project"]
+        self.timeline: Dict[str, str] = document["timeline"]
+        self.changes: List[Change] = document["changes"]
 
     def add(self, kind: str, **values: Any) -> Change:
         """Note a change that is about to be made; on the disk when this returns."""

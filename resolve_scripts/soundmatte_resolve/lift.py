@@ -43,9 +43,9 @@ def items_off(resolve: Any, timeline: Any, track: Track, ids: Sequence[str]) -> 
 def track_off(timeline: Any, track: Track) -> bool:
     """Delete an audio track with nothing on it; whether it is gone. Tracks behind it move up."""
     count = timeline.GetTrackCount(AUDIO) or 0
-    if timeline.GetItemListInTrack(AUDIO, track.index):
+    if timeline.GetItemListInTrack(AUDIO, track.number):
         return False
-    timeline.DeleteTrack(AUDIO, track.index)
+    timeline.DeleteTrack(AUDIO, track.number)
     return bool(timeline.GetTrackCount(AUDIO) == count - 1)
 
 

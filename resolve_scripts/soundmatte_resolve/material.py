@@ -49,12 +49,13 @@ def material(run: Run, engine: Engine, subject: Subject, mask: Optional[Mask]) -
             "A matte of the media pool does not fit a clip that has to be rendered.",
             "Put the matte on a video track called Mask, over the clip.",
         )
-    folder, files = "", {}  # type: Tuple[str, Dict[str, str]]
+    folder = ""
+    files: Dict[str, str] = {}
     if ways.clip or ways.mask:
         folder, files = rendered(run, ways.subject, mask, whole)
         check(engine, ways.subject, files)
     into = Fraction(0)
-    selection = {"media": files.get("picture", "")}  # type: Dict[str, Any]
+    selection: Dict[str, Any] = {"media": files.get("picture", "")}
     if not whole:
         selection, into = _direct(ways.subject, ways.described)
     matte = _matte(run, ways, mask, files, into)
@@ -85,7 +86,7 @@ def _matte(
 ) -> Optional[Dict[str, Any]]:
     if mask is None:
         return None
-    matte = {"plane": run.wishes["plane"], "invert": run.wishes["invert"]}  # type: Dict[str, Any]
+    matte: Dict[str, Any] = {"plane": run.wishes["plane"], "invert": run.wishes["invert"]}
     if "mask" in files:
         # Both rendered files begin with the clip; a file of the clip's own began earlier.
         return dict(matte, path=files["mask"], start=written(-into))

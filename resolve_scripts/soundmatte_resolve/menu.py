@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import traceback
-from typing import Any, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from soundmatte_resolve import connect, paths, wishes
 from soundmatte_resolve.again import again
@@ -20,12 +20,12 @@ from soundmatte_resolve.say import Teller
 from soundmatte_resolve.self_test import self_test
 from soundmatte_resolve.separate import separate
 
-SCRIPTS = {
+SCRIPTS: Dict[str, Callable[[Run], None]] = {
     "Separate Selected Clip": separate,
     "Place Stems Again": again,
     "Remove Stems": remove,
     "Self Test": self_test,
-}  # type: Dict[str, Callable[[Run], None]]
+}
 
 
 def run(name: str, names: Mapping[str, Any]) -> int:

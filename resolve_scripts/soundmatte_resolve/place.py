@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from soundmatte_resolve import arithmetic, lift, media_view, stamp, timeline_view
 from soundmatte_resolve.changes import Changes
 from soundmatte_resolve.connect import method
+from soundmatte_resolve.paths import same
 from soundmatte_resolve.refusal import Refusal
 from soundmatte_resolve.timeline_view import AUDIO, Item, Timeline, Track
 
@@ -148,7 +149,7 @@ def _elsewhere(folder: Any, path: str) -> Optional[Any]:
     named = [each for each in folder.GetClipList() or [] if each is not None]
     wanted = os.path.basename(path)
     for media in named:
-        if media.GetName() == wanted and lift.same(_path(media), path):
+        if media.GetName() == wanted and same(_path(media), path):
             return media
     for below in folder.GetSubFolderList() or []:
         found = _elsewhere(below, path)
@@ -221,7 +222,7 @@ def _appended(changes: Changes, media: Any, track: Track, end: int, spot: Spot) 
                 # A track's number without a media type can drop the piece, and without a number
                 # all sound goes to the first track.
                 "mediaType": 2,
-                "trackIndex": track.index,
+                "trackIndex": track.number,
                 "recordFrame": int(spot.start),
             }
         ]
@@ -236,9 +237,9 @@ def _look_again(changes: Changes, laid: Laid, spot: Spot) -> None:
 
 def _compared(track: Track, found: Sequence[Item], spot: Spot, stem: Stem) -> None:
     kept = _KEPT.format(os.path.dirname(stem.path))
-    if len(found) != 1 or not lift.same(lift.path_of(found[0]), stem.path):
+    if len(found) != 1 or not same(lift.path_of(found[0]), stem.path):
         raise Refusal(f"Resolve did not place the stem for {track.name}.", kept)
-    there = (found[0].start, found[0].duration)  # type: Tuple[int, int]
+    there = (found[0].start, found[0].duration)
     if there != (spot.start, spot.frames):
         raise Refusal(
             f"Resolve placed the stem for {track.name} at frame {there[0]} for {there[1]} frames, "

@@ -4,7 +4,7 @@ This module must not know how stems came there.
 """
 
 import json
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Set
 
 from soundmatte_resolve import lift, place, subject, timeline_view
 from soundmatte_resolve.refusal import Refusal
@@ -79,7 +79,7 @@ def _meant(run: Run, there: Sequence[_Stem]) -> List[_Stem]:
 
 def _unmute(run: Run, timeline: Timeline, gone: Sequence[_Stem], left: Sequence[_Stem]) -> None:
     """Switch on again what was switched off for the stems that are gone, and for no others."""
-    still = {name for stem in left for name in stem.muted}  # type: Set[str]
+    still: Set[str] = {name for stem in left for name in stem.muted}
     wanted = {name for stem in gone for name in stem.muted} - still
     for kind in (AUDIO, VIDEO) if wanted else ():
         for item in timeline_view.everything(timeline.handle, kind):

@@ -164,7 +164,7 @@ _AGAIN = "Look at its Deliver page, close every dialog, and try again."
 
 def settings(timeline: Timeline, stretch: Stretch) -> Dict[str, Any]:
     """What is asked of the Deliver page. Marks are absolute here, and the last frame is in."""
-    wanted = {
+    wanted: Dict[str, Any] = {
         "SelectAllFrames": False,
         "MarkIn": stretch.start,
         "MarkOut": stretch.start + stretch.frames - 1,
@@ -173,7 +173,7 @@ def settings(timeline: Timeline, stretch: Stretch) -> Dict[str, Any]:
         "ExportVideo": True,
         "ExportAudio": stretch.sound,
         "FrameRate": timeline.told_rate,
-    }  # type: Dict[str, Any]
+    }
     if timeline.width and timeline.height:
         width, height = render_size(timeline.width, timeline.height)
         wanted.update(FormatWidth=width, FormatHeight=height)
@@ -205,10 +205,8 @@ def _wait(project: Any, job: str, limits: Limits, teller: Teller, stop: Callable
             teller.progress("rendering", 1.0)
             return
         if state in ("Failed", "Cancelled"):
-            raise Refusal(
-                "The render was {}. {}".format(state.lower(), status.get("Error") or "").strip(),
-                _AGAIN,
-            )
+            why = status.get("Error")
+            raise Refusal("The render was not done{}.".format(f": {why}" if why else ""), _AGAIN)
         done = float(status.get("CompletionPercentage") or 0)
         if state not in _WAITING and done != share:
             began, share = now, done
@@ -234,4 +232,4 @@ def _file(stretch: Stretch) -> str:
 
 def heard(sounds: Sequence[timeline_view.Item]) -> List[int]:
     """The audio tracks that these items are on."""
-    return sorted({item.track.index for item in sounds})
+    return sorted({item.track.number for item in sounds})

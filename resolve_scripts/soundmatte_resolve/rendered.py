@@ -92,7 +92,7 @@ def _switch(
             return None
         if is_ours(track.name):
             return False
-        return track.index in audible if audible else None
+        return track.number in audible if audible else None
 
     render.show_only(changes, wanted)
     shown = [subject.item] + [each.item for each in subject.sounds]

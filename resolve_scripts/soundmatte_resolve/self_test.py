@@ -9,7 +9,7 @@ import os
 import platform
 import uuid
 import wave
-from typing import List
+from typing import Any, Dict, List
 
 from soundmatte_resolve import connect, place, timeline_view
 from soundmatte_resolve.changes import identity
@@ -33,12 +33,12 @@ def self_test(run: Run) -> None:
         Refusal: they do not come to lie where they should.
     """
     session = run.session
-    report = {
+    report: Dict[str, Any] = {
         "resolve": session.title,
         "studio": session.studio,
         "system": platform.platform(),
         "python": platform.python_version(),
-    }  # type: Dict[str, Any]
+    }
     outcome = "not done"
     try:
         report["placed"] = _placed(run)

@@ -35,16 +35,16 @@ class Timeline(NamedTuple):
 
 
 class Track(NamedTuple):
-    """A track: `kind` is "video" or "audio", `index` counts from 1."""
+    """A track: `kind` is "video" or "audio", `number` counts from 1."""
 
     kind: str
-    index: int
+    number: int
     name: str
 
     @property
     def label(self) -> str:
         """What a person calls it: V2 "Mask"."""
-        return f'{self.kind[0].upper()}{self.index} "{self.name}"'
+        return f'{self.kind[0].upper()}{self.number} "{self.name}"'
 
 
 class Item(NamedTuple):
@@ -131,7 +131,7 @@ def tracks(timeline: Any, kind: str) -> List[Track]:
 
 def items(timeline: Any, track: Track) -> List[Item]:
     """What lies on a track; what Resolve can say nothing of is left out."""
-    found = timeline.GetItemListInTrack(track.kind, track.index) or []
+    found = timeline.GetItemListInTrack(track.kind, track.number) or []
     return [item for item in (_item(handle, track) for handle in found) if item is not None]
 
 

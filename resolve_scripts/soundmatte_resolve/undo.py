@@ -5,11 +5,12 @@ what the changes were for.
 """
 
 import os
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from soundmatte_resolve import lift, timeline_view
 from soundmatte_resolve.connect import Session, method
 from soundmatte_resolve.keep import Change
+from soundmatte_resolve.paths import same
 from soundmatte_resolve.timeline_view import AUDIO, VIDEO, Track
 
 
@@ -75,7 +76,7 @@ def _folder(session: Session, timeline: Any, change: Change) -> bool:
     if found is None:
         return True  # the person has deleted it since
     session.pool.SetCurrentFolder(found)
-    return id_of(session.pool.GetCurrentFolder()) == change["was"]
+    return bool(id_of(session.pool.GetCurrentFolder()) == change["was"])
 
 
 def _folder_by(folder: Any, wanted: str) -> Optional[Any]:
@@ -94,7 +95,7 @@ def _track(session: Session, timeline: Any, change: Change) -> bool:
         return True  # the person has deleted it since
     if bool(timeline.GetIsTrackEnabled(*where)) != change["was"]:
         timeline.SetTrackEnable(where[0], where[1], change["was"])
-    return bool(timeline.GetIsTrackEnabled(*where)) == change["was"]
+    return bool(bool(timeline.GetIsTrackEnabled(*where)) == change["was"])
 
 
 def _item(session: Session, timeline: Any, change: Change) -> bool:
@@ -102,7 +103,7 @@ def _item(session: Session, timeline: Any, change: Change) -> bool:
         for item in timeline_view.everything(timeline, kind):
             if item.id == change["id"]:
                 item.handle.SetClipEnabled(change["was"])
-                return (item.handle.GetClipEnabled() is not False) == change["was"]
+                return bool((item.handle.GetClipEnabled() is not False) == change["was"])
     return True
 
 
@@ -159,7 +160,7 @@ def _stem(session: Session, timeline: Any, change: Change) -> bool:
     name = str(timeline.GetTrackName(AUDIO, change["index"]) or "")
     track = Track(AUDIO, change["index"], name)
     there = timeline_view.items(timeline, track)
-    ours = [item.id for item in there if lift.same(lift.path_of(item), change["path"])]
+    ours = [item.id for item in there if same(lift.path_of(item), change["path"])]
     if not lift.items_off(session.resolve, timeline, track, ours):
         return False
     # A new track has no name of ours yet where the run was ended before it got one.
@@ -193,7 +194,7 @@ def _deliver(session: Session) -> None:
 
 
 _Undo = Callable[[Session, Any, Change], bool]
-_TABLE = {
+_TABLE: Dict[str, Tuple[_Undo, str]] = {
     "playhead": (_playhead, "the playhead"),
     "marks": (_marks, "the timeline's marks"),
     "page": (_page, "the {was} page"),
@@ -212,4 +213,4 @@ _TABLE = {
     "scratch": (_scratch, "the timeline {name}"),
     "timeline": (_timeline, "the timeline that was open"),
     "file": (_file, "the file {path}"),
-}  # type: Dict[str, Tuple[_Undo, str]]
+}

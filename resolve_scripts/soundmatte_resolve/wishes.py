@@ -32,7 +32,7 @@ from typing import Any, Dict
 from soundmatte_resolve.refusal import Refusal
 
 FILE = "wishes.json"
-DEFAULTS = {
+DEFAULTS: Dict[str, Any] = {
     "prompt": "",
     "mask": "auto",
     "mask_tracks": ["Mask", "Matte"],
@@ -54,7 +54,8 @@ DEFAULTS = {
     "render_start_s": 60.0,
     "render_still_s": 600.0,
     "job": "",
-}  # type: Dict[str, Any]
+}
+_KINDS = {"str": "a text", "list": "a list", "dict": "an object"}
 _CHOICES = {
     "plane": ("luma", "alpha"),
     "engine": ("", "auto", "cloud", "offline"),
@@ -130,8 +131,7 @@ def _wrong(name: str, value: Any) -> str:
             return "must be a number"
         return "must be whole" if isinstance(usual, int) and value != int(value) else ""
     if not isinstance(value, type(usual)):
-        kinds = {str: "a text", list: "a list", dict: "an object"}
-        return f"must be {kinds[type(usual)]}"
+        return f"must be {_KINDS[type(usual).__name__]}"
     if isinstance(value, list) and not all(isinstance(part, str) for part in value):
         return "must be a list of texts"
     if value not in _CHOICES.get(name, (value,)):
