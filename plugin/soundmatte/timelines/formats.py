@@ -68,6 +68,7 @@ class Format:
 FORMATS: Final = (
     Format("otio", "OpenTimelineIO", ".otio", reads=True, writes=True),
     Format("fcp7", "FCP7 XML", ".xml", reads=True, writes=True),
+    Format("fcpxml", "FCPXML", ".fcpxml", reads=True, writes=True),
     Format("edl", "EDL (CMX 3600)", ".edl", reads=True, writes=False),
     Format("kdenlive", "Kdenlive", ".kdenlive", reads=False, writes=True),
 )
@@ -77,7 +78,7 @@ WRITTEN: Final = tuple(format.name for format in FORMATS if format.writes)
 #: So much of a document's beginning says what it is.
 _HEAD: Final = 4096
 _MARKS: Final = (
-    ("otio", re.compile(r'\s*\{.*?"OTIO_SCHEMA"', re.DOTALL)),
+    ("otio", re.compile(r"\s*\{")),
     ("fcp7", re.compile(r".*?<(?:!DOCTYPE\s+)?xmeml\b", re.DOTALL)),
     ("fcpxml", re.compile(r".*?<(?:!DOCTYPE\s+)?fcpxml\b", re.DOTALL)),
     ("kdenlive", re.compile(r".*?<mlt\b", re.DOTALL)),
@@ -117,8 +118,10 @@ def of(path: Path) -> Format:
     Raises:
         UnreadableTimeline: it is not there. UnknownFormat: it is of none that is read.
     """
+    # Final Cut exports a folder that passes for a file.
+    document = path / "Info.fcpxml" if path.is_dir() else path
     try:
-        with path.open("rb") as file:
+        with document.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise UnreadableTimeline(
@@ -184,6 +187,10 @@ def _extending(name: str) -> _Extends:
         from soundmatte.timelines import fcp7
 
         return fcp7
+    if name == "fcpxml":
+        from soundmatte.timelines import fcpxml
+
+        return fcpxml
     from soundmatte.timelines import otio
 
     return otio
