@@ -105,7 +105,7 @@ class Engine:
                 if event["event"] == "progress":
                     self._teller.progress(event["stage"], event["share"])
                 elif event["event"] == "log":
-                    self._teller.say(event["text"])
+                    self._teller.remark(event["text"])
             time.sleep(0.05)
 
     def _cancel(self, name: str) -> None:

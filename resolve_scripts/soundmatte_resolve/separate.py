@@ -35,11 +35,8 @@ def separate(run: Run) -> None:
         given = material.material(run, engine, clip, mask)
         asked = selection(run.wishes, given)
         output = _output(run, clip, asked)
-        estimated = engine.ask("estimate", **_estimate(run.wishes, asked, output))
-        for note in estimated["notes"]:
-            run.teller.say(note)
-        _agreed(run, estimated)
-        fields = {"order": estimated["order"]}
+        order = _order(run, engine, asked, output)
+        fields = {"order": order}
         if run.wishes["page"]:
             fields["page"] = True
             run.teller.say("The page in your browser asks for the rest.")
@@ -50,12 +47,12 @@ def separate(run: Run) -> None:
             "clip": clip.item.name,
             "left": clip.shot.left,
             "rendered": bool(given.rendered and not asked.get("start")),
-            "prompt": made.get("prompt") or asked["prompt"],
+            "prompt": _prompt(run, engine, made["job"]),
         }
         ledger.put(run.folder, made["job"], entry)
         run.teller.say("Separated, job {}. The stems are in {}.".format(made["job"], output))
         for note in made["notes"]:
-            run.teller.say(note)
+            run.teller.remark(note)
         put_on(run, engine, subject.again(run, clip), made["job"], entry, output)
     if given.rendered:
         shutil.rmtree(given.rendered, ignore_errors=True)
@@ -80,6 +77,39 @@ def _estimate(wishes: Wishes, asked: Dict[str, Any], output: str) -> Dict[str, A
     if wishes["engine"]:
         fields["use"] = wishes["engine"]
     return fields
+
+
+def _order(run: Run, engine: Engine, asked: Dict[str, Any], output: str) -> Dict[str, Any]:
+    """What the engine is to do, at a price that was agreed to.
+
+    Raises:
+        Refusal: it cannot be done, or nobody has agreed to the price. Where there is a page, both
+            are settled there.
+    """
+    fields = _estimate(run.wishes, asked, output)
+    try:
+        estimated = engine.ask("estimate", **fields)
+    except Refusal as refusal:
+        if not run.wishes["page"]:
+            raise
+        run.teller.say(refusal)
+        name = run.wishes["engine"]
+        if name not in ("cloud", "offline"):
+            name = engine.ask("describe")["engine"]
+        return {"selection": asked, "engine": name, "output": output}
+    for note in estimated["notes"]:
+        run.teller.remark(note)
+    _agreed(run, estimated)
+    order: Dict[str, Any] = estimated["order"]
+    return order
+
+
+def _prompt(run: Run, engine: Engine, job: str) -> str:
+    """The prompt of a job: that of the wishes, unless another was chosen on the page."""
+    if not run.wishes["page"]:
+        return str(run.wishes["prompt"])
+    row = engine.ask("jobs", job=job)["jobs"][0]
+    return str(row["order"]["selection"].get("prompt") or "")
 
 
 def _agreed(run: Run, estimated: Dict[str, Any]) -> None:
