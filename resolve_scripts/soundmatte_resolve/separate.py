@@ -36,7 +36,7 @@ def separate(run: Run) -> None:
         asked = selection(run.wishes, given)
         output = _output(run, clip, asked)
         order = _order(run, engine, asked, output)
-        fields = {"order": order}
+        fields: Dict[str, Any] = {"order": order}
         if run.wishes["page"]:
             fields["page"] = True
             run.teller.say("The page in your browser asks for the rest.")
@@ -53,9 +53,9 @@ def separate(run: Run) -> None:
         run.teller.say("Separated, job {}. The stems are in {}.".format(made["job"], output))
         for note in made["notes"]:
             run.teller.remark(note)
+        if given.rendered:
+            shutil.rmtree(given.rendered, ignore_errors=True)
         put_on(run, engine, subject.again(run, clip), made["job"], entry, output)
-    if given.rendered:
-        shutil.rmtree(given.rendered, ignore_errors=True)
 
 
 def selection(wishes: Wishes, given: Material) -> Dict[str, Any]:
