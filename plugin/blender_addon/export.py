@@ -183,8 +183,8 @@ class Export:
         return [*options, "--python-exit-code", "3", "--python", script, "--", self._path(_ORDER)]
 
     def _make_room(self) -> None:
-        # The mixdown, and the exact part that is cut out of it.
-        needed = 2 * self._clip.samples * self._clip.channels * 4 + _SPARE
+        # Two mixdowns, and the exact part that is cut out of one.
+        needed = 3 * self._clip.samples * self._clip.channels * 4 + _SPARE
         try:
             free = shutil.disk_usage(self._folder).free
         except OSError as error:

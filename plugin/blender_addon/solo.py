@@ -82,24 +82,54 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
             _still(scene, meta, "volume")
             meta.volume = 1.0
         meta = meta.parent_meta()
-    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
+    _alone(scene, [strip])
+    mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
     if clip.handle_in:
-        compat.set_first(strip, first)
-    if clip.handle_out:
-        compat.set_end(strip, end)
+        skipped = _with_handles(scene, clip, strip, mixdown)
+    else:
+        end = clip.end + clip.handle_out
+        if clip.handle_out:
+            compat.set_end(strip, end)
+        skipped = _play_through(scene, clip, clip.first, end, mixdown)
+    wav.cut(mixdown, path, skipped, clip.samples, clip.rate, clip.channels)
+    os.unlink(mixdown)
+    return path
+
+
+def _with_handles(scene: Any, clip: Clip, strip: Any, mixdown: str) -> int:
+    """Mix down a clip that begins before its strip does; samples before what is wanted of it.
+
+    Out of some files Blender plays a strip from the next packet on, so that it sounds otherwise as
+    soon as it begins elsewhere. What counts is how it sounds without handles, so both are compared.
+    """
+    alone = f"{mixdown}.alone"
+    entered = _play_through(scene, clip, clip.first, clip.end, alone)
+    spare = timing.frames(wav.FARTHEST, clip.rate, clip.frame_rate) + 1
+    first, end = clip.first - clip.handle_in, clip.end + clip.handle_out
+    low, high = (first, end) if compat.retimed(strip) else compat.content(strip)
+    begin = min(first, max(0, low, first - spare))
+    compat.set_end(strip, max(end, min(high, end + spare)))
+    compat.set_first(strip, begin)
+    skipped = _play_through(scene, clip, begin, end + spare, mixdown)
+    before = timing.samples(clip.first - begin, clip.rate, clip.frame_rate)
+    length = timing.samples(clip.end - clip.first, clip.rate, clip.frame_rate)
+    late = wav.later((alone, entered), (mixdown, skipped + before), length, clip.channels)
+    os.unlink(alone)
+    return skipped + timing.samples(first - begin, clip.rate, clip.frame_rate) + late
+
+
+def _play_through(scene: Any, clip: Clip, first: int, end: int, path: str) -> int:
+    """Mix down from a frame to before another, and a little more; samples before the first."""
     # From one frame before, so that Blender enters the strip as in the mixdown of a whole timeline;
     # to one frame behind, since it counts a mixdown's length without its part of a sample.
     begin = max(0, first - 1)
-    skipped = timing.entered(begin, first, clip.rate, clip.frame_rate)
-    mixdown, path = os.path.join(folder, "mixdown.wav"), os.path.join(folder, "sound.wav")
-    if os.path.exists(mixdown):
+    if os.path.exists(path):
         # Of an earlier try; Blender may begin later than it says, and this would be taken for it.
-        os.unlink(mixdown)
-    _alone(scene, [strip])
+        os.unlink(path)
     play(scene, begin, end + 1)
     with bpy.context.temp_override(scene=scene):
         bpy.ops.sound.mixdown(
-            filepath=mixdown,
+            filepath=path,
             check_existing=False,
             relative_path=False,
             container="WAV",
@@ -108,9 +138,7 @@ def mix_down(scene: Any, clip: Clip, folder: str) -> str:
             mixrate=clip.rate,
             channels=_LAYOUTS[clip.channels],
         )
-    wav.cut(mixdown, path, skipped, clip.samples, clip.rate, clip.channels)
-    os.unlink(mixdown)
-    return path
+    return timing.entered(begin, first, clip.rate, clip.frame_rate)
 
 
 def show_picture(scene: Any, clip: Clip) -> None:
