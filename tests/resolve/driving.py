@@ -112,6 +112,7 @@ class FakeResolve:
             out, err = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             raise
         return Ran(process.returncode, out, err)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def cut(
     media: dict[str, Any] | None = None,
     mask: Path | None = None,
     more: list[dict[str, Any]] | None = None,
+    cut: dict[str, Any] | None = None,
+    others: Sequence[str] = (),
     **scene: Any,
 ) -> dict[str, Any]:
     """A timeline "Cut" with the clip on V1 and A1, and something else on V1, A1 and A2.
@@ -28,6 +31,8 @@ def cut(
         item, sound, media: what is otherwise of the clip's picture, its sound, its media.
         mask: of the same length, on V2 "Mask"; None leaves that out.
         more: further tracks.
+        cut: what is otherwise of the timeline.
+        others: names of further timelines, which are empty.
         scene: what is otherwise of the scene.
     """
     usual = {"media": "shot", "at": AT, "frames": FRAMES, "source": SOURCE, "link": "clip"}
@@ -47,12 +52,13 @@ def cut(
         *(more or []),
     ]
     timeline: dict[str, Any] = {"name": "Cut", "rate": rate, "drop": drop, "tracks": tracks}
-    timeline |= {"playhead": AT + 5, "marks": [2, 40]}
+    timeline |= {"playhead": AT + 5, "marks": [2, 40], **(cut or {})}
     if start is not None:
         timeline["start"] = start
     project = {"name": "Film", "rate": rate}
+    empty = [{"name": name, "rate": rate, "tracks": []} for name in others]
     usually = {"bins": ["Rushes"], "bin": "Rushes", "page": "color", "project": project}
-    return {**usually, "media": shown, "timelines": [timeline], **scene}
+    return {**usually, "media": shown, "timelines": [timeline, *empty], **scene}
 
 
 def stems(dump: dict[str, Any], timeline: str = "Cut") -> list[dict[str, Any]]:

@@ -27,18 +27,28 @@ TEST = "Soundmatte Self Test.py"
 
 @dataclass(frozen=True)
 class Edit:
-    """A guard taken out of a copy of the scripts: `old`, which is there once, becomes `new`."""
+    """A guard taken out of a copy of the scripts: `old` becomes `new`.
+
+    Attributes:
+        times: how often `old` is there.
+        last: only the last of them is meant.
+    """
 
     module: str
     old: str
     new: str
+    times: int = 1
+    last: bool = False
 
     def made(self, library: Path) -> None:
         """Take it out."""
         path = library / f"{self.module}.py"
         text = path.read_text(encoding="utf-8")
-        assert text.count(self.old) == 1, f"{self.module} has no such guard: {self.old}"
-        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+        count = text.count(self.old)
+        right = count > 0 if self.last else count == self.times
+        assert right, f"{count} × in {path.name}: {self.old}"
+        parts = text.rsplit(self.old, 1) if self.last else text.split(self.old)
+        path.write_text(self.new.join(parts), encoding="utf-8")
 
 
 def installed(folder: Path, edits: Iterable[Edit] = ()) -> Path:

@@ -69,9 +69,7 @@ def _placed(world: World, timeline: Timeline, piece: dict[str, Any]) -> Timeline
     count = min(end + (meant == "inclusive"), pool.frames) - start
     # Frames of another rate are floored to the timeline's.
     frames = math.floor(count / pool.rate * timeline.rate)
-    if world.knobs.append_off and world.knobs.append_off_times > 0:
-        world.knobs.append_off_times -= 1
-        frames += world.knobs.append_off
+    frames += world.knobs.append_off
     at = int(piece.get("recordFrame", timeline.GetEndFrame())) + world.knobs.append_shift
     if frames < 1:
         return None

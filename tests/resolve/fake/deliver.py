@@ -163,7 +163,8 @@ class Deliver(Part):
         timeline.marks = {kind: {"in": first, "out": last} for kind in ("video", "audio")}
 
     def AddRenderJob(self) -> str:
-        if self.current is None or not Path(self.settings.get("TargetDir", "")).is_dir():
+        folder = self.settings.get("TargetDir")
+        if self.current is None or not folder or not Path(folder).is_dir():
             return ""
         self._numbers += 1
         name = f"job-{self._numbers}"

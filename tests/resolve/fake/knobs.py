@@ -17,12 +17,13 @@ class Knobs:
         append_end: what `endFrame` means; None is as the version has it. (2)
         append_returns: what `AppendToTimeline` says it did, whatever it did. (4, 7)
         append_places: whether it does anything. (7)
-        append_off: frames that what it places is too long, so many times. (2, 12)
+        append_off: frames that what it places is too long. (2, 12)
         append_shift: frames that what it places is too late. (5)
         append_vanishes: what it placed is gone after saving. (8)
         overlap: what becomes of a clip that is placed on another. (5)
         new_tracks: what comes of `AddTrack`: a locked one, a mono one whatever was asked, none.
         sound_rate: frame rate that an imported sound gets, where it is not the project's. (11)
+        new_bins_are_current: a bin that is made is the current one. (30)
         imports: of `ImportMedia`. (30)
         source_start_off: what `GetSourceStartFrame` is wrong by at 23.976. (13)
         left_offset: in whose frames a video item's `GetLeftOffset` counts. (16)
@@ -46,12 +47,12 @@ class Knobs:
     append_returns: Literal["items", "none", "empty", "nones", "no ids"] = "items"
     append_places: bool = True
     append_off: int = 0
-    append_off_times: int = 1
     append_shift: int = 0
     append_vanishes: bool = False
     overlap: Literal["drop", "slide"] = "drop"
     new_tracks: Literal["asked", "locked", "mono", "none"] = "asked"
     sound_rate: str | None = None
+    new_bins_are_current: bool = True
     imports: Literal["works", "none", "one", "nothing new"] = "works"
     source_start_off: int = -1
     left_offset: Literal["media", "timeline"] = "media"

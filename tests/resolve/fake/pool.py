@@ -203,7 +203,8 @@ class MediaPool(Part):
             return None
         new = Folder(self.world, name)
         folder.folders.append(new)
-        self.current = new
+        if self.world.knobs.new_bins_are_current:
+            self.current = new
         return new
 
     def ImportMedia(self, items: list[Any]) -> list[MediaPoolItem] | None:
