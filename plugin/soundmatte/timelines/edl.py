@@ -32,7 +32,7 @@ _SPEED = re.compile(r"M2\s+(?P<reel>.*?)\s+(?P<speed>[-+]?\d+(?:\.\d+)?)\s+" + _
 _COMMENT = re.compile(r"\*\s*(?P<what>[A-Z ]+?)\s*:\s*(?P<said>.*)")
 _MORE_SOUND = re.compile(r"AUD\s+(?P<numbers>\d+(?:\s+\d+)*)\s*")
 _CHANNEL = re.compile(r"AA|[VA](\d*)|B|NONE")
-_FILES: Final = ("SOURCE FILE", "SOURCE FILE PATH", "MEDIA FILE", "FILE PATH")
+_FILES: Final = ("SOURCE FILE", "SOURCE FILE PATH", "FROM FILE", "MEDIA FILE", "FROM CLIP")
 #: Reels that stand for no picture and no sound.
 _NOTHING: Final = ("BL", "BLACK")
 #: A speed this close to 1 is a frame rate that was rounded when it was written.

@@ -184,7 +184,7 @@ def _stem_clip(clip: StemClip, frames: int, rate: Fraction) -> dict[str, Any]:
     start = frame_at(clip.start, rate)
     reference = {
         "OTIO_SCHEMA": "ExternalReference.1",
-        **_media(clip.name),
+        **_media(Path(clip.path).name),
         "available_range": _range(Fraction(start), Fraction(int(clip.length * rate)), rate),
         "target_url": clip.path,
     }

@@ -26,8 +26,9 @@ KINDS: Final = {"Video": "video", "Audio": "audio"}
 AUDIO_TYPES: Final = {1: "Mono", 2: "Stereo", 6: "5.1", 8: "7.1"}
 DAMAGED: Final = "Export it from the editor again."
 _LARGEST: Final = 256 * 1024 * 1024
-#: A number is written in steps no smaller than that.
-_FINEST: Final = 1_000_000
+#: A floating number is a fraction with a denominator up to that, if one is so close to it.
+_FINEST: Final = 10_000
+_CLOSE: Final = Fraction(1, 10**8)
 
 
 def read(path: Path) -> Timeline:
@@ -298,6 +299,8 @@ def _frames_per_second(rate: float) -> Fraction | None:
 
 def _exact(value: float) -> Fraction:
     try:
-        return Fraction(value).limit_denominator(_FINEST)
+        found = Fraction(value)
     except (ValueError, OverflowError) as error:
         raise TimeError(f"{value} is no time.") from error
+    near = found.limit_denominator(_FINEST)
+    return near if abs(near - found) <= _CLOSE else found
