@@ -20,7 +20,7 @@ from tests.page.browser import chromium
 from soundmatte.demo.scene import make_clip
 
 #: Width of the window, and colours: what most people have.
-SIZE, SCHEME = {"width": 720, "height": 400}, "dark"
+SIZE, SCHEME = {"width": 720, "height": 1000}, "dark"
 
 
 def walk(tab: Any, shot: Callable[[str], None]) -> None:
@@ -65,7 +65,7 @@ def main() -> None:
         tab.goto(told["text"].split()[-1])
 
         def shot(name: str) -> None:
-            tab.screenshot(path=folder / f"{name}.png", full_page=True)
+            tab.locator("body").screenshot(path=folder / f"{name}.png")
             with Image.open(folder / f"{name}.png") as screen:
                 small = screen.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
             path = output / f"{name}.png"

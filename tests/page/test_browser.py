@@ -126,7 +126,7 @@ def test_choose_look_separate_listen(
         assert "Nothing is paid" in tab.inner_text("#price")
         assert not tab.is_visible("#style"), "the offline engine has no styles"
         tab.check("#invert")
-        tab.wait_for_selector("#movie:hidden", state="attached")
+        tab.wait_for_selector("#movie", state="hidden")
         tab.wait_for_selector("#movie:visible")
         tab.shot("2-inverted")
         tab.uncheck("#invert")

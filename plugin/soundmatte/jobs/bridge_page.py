@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _OFFLINE: Final = EngineChoice("offline", "On this computer")
 #: Way out by situation, where the engine's own names options of its command line.
 _HINTS: Final = {
-    "EngineRefused": "Change the prompt, the matte or the engine.",
+    "EngineRefused": "Change the prompt (offline: speech, or background), the matte or the engine.",
     "DoubtfulStems": "Look at the matte and the prompt, or tick “Deliver doubtful stems too”.",
     "OutputExists": "End this, and choose another folder in the editor.",
 }

@@ -299,7 +299,10 @@ class _Pencil:
 
 
 def _matte_words(matte: Matte) -> dict[str, Any]:
-    return {"covered": f"{matte.coverage:.1%} of the picture is object", "warnings": list(matte.warnings)}
+    return {
+        "covered": f"{matte.coverage:.1%} of the picture is object",
+        "warnings": list(matte.warnings),
+    }
 
 
 class _Both:

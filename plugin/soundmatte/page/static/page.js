@@ -66,7 +66,7 @@ function show() {
   showMatte();
   if (phase === "choosing") showPrice();
   if (phase === "running") showProgress();
-  if (phase === "failed") tell("error", state.error);
+  if (phase === "failed") showFailure();
   if (phase === "finished" && before !== "finished") showResult();
   if (phase === "over") {
     if (player?.playing) player.pause();
@@ -127,9 +127,9 @@ function showMatte() {
   $("still").hidden = !files.still || Boolean(files.movie);
   // The movie says so itself.
   $("legend").classList.toggle("unseen", Boolean(files.movie));
-  $("sheet-box").hidden = !files.sheet;
+  $("sheet-box").hidden = !files.sheet || phase !== "choosing";
   if (files.sheet) $("sheet-link").href = `/file/sheet?v=${files.sheet}`;
-  $("invert").disabled = phase !== "choosing";
+  $("invert-box").hidden = phase !== "choosing";
   const busy = drawing.share === undefined ? "" : `Drawing … ${Math.round(100 * drawing.share)} %`;
   text("drawing", drawing.problem ? "" : busy);
   text("covered", drawing.covered ?? "");
@@ -193,6 +193,13 @@ function showProgress() {
   text("percent", `${Math.round(100 * share)} %`);
   document.title = `${Math.round(100 * share)} % ${words} – Soundmatte`;
   list("log", state.log);
+}
+
+function showFailure() {
+  const cancelled = state.error.kind === "PageCancelled";
+  text("failed-title", cancelled ? "Cancelled" : "It did not work out");
+  $("error").classList.toggle("bad", !cancelled);
+  tell("error", state.error);
 }
 
 // What came of it.
