@@ -55,7 +55,7 @@ def _newest(run: Run, engine: Engine, clip: Subject) -> Dict[str, Any]:
     ]
     project = str(run.session.project.GetUniqueId())
     own = [entry["job"] for entry in ledger.of_item(run.folder, project, clip.item.id)]
-    found = [row for row in rows if row["id"] in own]
+    found = sorted((row for row in rows if row["id"] in own), key=lambda row: own.index(row["id"]))
     found += [row for row in rows if row not in found and _covers(row, clip)]
     if not found:
         raise Refusal(f"There are no stems of {clip.item.name} yet.", "Separate it first.")

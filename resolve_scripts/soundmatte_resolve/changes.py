@@ -120,5 +120,7 @@ class Changes:
 
 
 def identity(handle: Any) -> Dict[str, str]:
-    """Id and name of a project or a timeline, as records hold them."""
+    """Id and name of a project or a timeline, as records hold them; empty for none."""
+    if handle is None:
+        return {"id": "", "name": ""}
     return {"id": str(handle.GetUniqueId() or ""), "name": str(handle.GetName() or "")}

@@ -9,7 +9,7 @@ import os
 from fractions import Fraction
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from soundmatte_resolve import arithmetic, lift, media_view, stamp, timeline_view
+from soundmatte_resolve import arithmetic, lift, media_view, ours, stamp, timeline_view
 from soundmatte_resolve.changes import Changes
 from soundmatte_resolve.connect import method
 from soundmatte_resolve.paths import same
@@ -138,7 +138,9 @@ def _imported(changes: Changes, folder: Any, stem: Stem) -> Any:
             f"Resolve does not import {os.path.basename(stem.path)}.",
             _KEPT.format(os.path.dirname(stem.path)),
         )
-    stamp.put(media, stem.words)
+    # The same file may lie on another timeline, for which other sounds were switched off.
+    off = ours.known(media).get("muted", "[]")
+    stamp.put(media, dict(stem.words, muted=off))
     return media
 
 
@@ -246,9 +248,3 @@ def _compared(track: Track, found: Sequence[Item], spot: Spot, stem: Stem) -> No
             f"not at {spot.start} for {spot.frames}.",
             kept,
         )
-
-
-def known(media: Any) -> Dict[str, str]:
-    """What is written on a stem in the media pool; empty for what is none."""
-    said = stamp.read(media)
-    return said if said.get("job") and said.get("role") in _TITLES else {}

@@ -4,18 +4,13 @@ This module must not know how stems came there.
 """
 
 import json
-from typing import Dict, List, NamedTuple, Sequence, Set
+from typing import List, Sequence, Set
 
-from soundmatte_resolve import lift, place, subject, timeline_view
+from soundmatte_resolve import lift, ours, place, stamp, subject, timeline_view
+from soundmatte_resolve.ours import Ours
 from soundmatte_resolve.refusal import Refusal
 from soundmatte_resolve.run import Run, changing
-from soundmatte_resolve.timeline_view import AUDIO, VIDEO, Item, Timeline
-
-
-class _Stem(NamedTuple):
-    item: Item
-    job: str
-    muted: List[str]
+from soundmatte_resolve.timeline_view import AUDIO, Timeline
 
 
 def remove(run: Run) -> None:
@@ -26,17 +21,18 @@ def remove(run: Run) -> None:
         Refusal: there are none, or Resolve does not delete them.
     """
     timeline = timeline_view.current(run.session.project)
-    there = _stems(timeline)
+    there = ours.on(timeline.handle)
     if not there:
         raise Refusal("There are no stems of Soundmatte's on this timeline.")
     meant = _meant(run, there)
+    pooled = [stem.item.handle.GetMediaPoolItem() for stem in meant]
     with changing(run, timeline.handle) as changes:
         changes.playhead()
         # Nothing is deleted while another page is open.
         changes.page("edit")
         for track in sorted({stem.item.track for stem in meant}, reverse=True):
-            ours = [stem.item.id for stem in meant if stem.item.track == track]
-            if not lift.items_off(run.session.resolve, timeline.handle, track, ours):
+            names = [stem.item.id for stem in meant if stem.item.track == track]
+            if not lift.items_off(run.session.resolve, timeline.handle, track, names):
                 raise Refusal(
                     f"Resolve does not delete the stems on {track.label}.",
                     "Unlock the track, close every dialog, and try again.",
@@ -46,23 +42,17 @@ def remove(run: Run) -> None:
             run.teller.say(
                 "{}: {}.".format(track.label, "track removed" if gone else "stems removed")
             )
-    _unmute(run, timeline, meant, _stems(timeline))
+    heard = _unmute(run, timeline, meant, ours.on(timeline.handle))
+    for media in pooled:
+        said = ours.known(media)
+        left = [name for name in ours.muted(said) if name not in heard]
+        stamp.put(media, dict(said, muted=json.dumps(left)))
     run.teller.say(
         "The stems' files stay, and so does the bin: Place Stems Again brings them back."
     )
 
 
-def _stems(timeline: Timeline) -> List[_Stem]:
-    """Every stem of ours on a timeline, by what is written on it in the media pool."""
-    found = []
-    for item in timeline_view.everything(timeline.handle, AUDIO):
-        said = place.known(item.handle.GetMediaPoolItem())
-        if said:
-            found.append(_Stem(item, said["job"], _list(said)))
-    return found
-
-
-def _meant(run: Run, there: Sequence[_Stem]) -> List[_Stem]:
+def _meant(run: Run, there: Sequence[Ours]) -> List[Ours]:
     wished = str(run.wishes["job"])
     jobs = {stem.job for stem in there}
     if wished or len(jobs) == 1:
@@ -77,20 +67,20 @@ def _meant(run: Run, there: Sequence[_Stem]) -> List[_Stem]:
     return meant
 
 
-def _unmute(run: Run, timeline: Timeline, gone: Sequence[_Stem], left: Sequence[_Stem]) -> None:
-    """Switch on again what was switched off for the stems that are gone, and for no others."""
-    still: Set[str] = {name for stem in left for name in stem.muted}
+def _unmute(run: Run, timeline: Timeline, gone: Sequence[Ours], left: Sequence[Ours]) -> Set[str]:
+    """Switch on again what was switched off for the stems that are gone, and for no others.
+
+    Returns:
+        The ids of what is on now.
+    """
+    still = {name for stem in left for name in stem.muted}
     wanted = {name for stem in gone for name in stem.muted} - still
-    for kind in (AUDIO, VIDEO) if wanted else ():
-        for item in timeline_view.everything(timeline.handle, kind):
-            if item.id in wanted and item.handle.GetClipEnabled() is False:
-                item.handle.SetClipEnabled(True)
-                run.teller.say(f"{item.name} is switched on again.")
-
-
-def _list(said: Dict[str, str]) -> List[str]:
-    try:
-        names = json.loads(said.get("muted") or "[]")
-    except ValueError:
-        return []
-    return [str(name) for name in names] if isinstance(names, list) else []
+    heard = set()
+    for item in timeline_view.everything(timeline.handle, AUDIO) if wanted else ():
+        if item.id not in wanted:
+            continue
+        heard.add(item.id)
+        if item.handle.GetClipEnabled() is False:
+            item.handle.SetClipEnabled(True)
+            run.teller.say(f"{item.name} is switched on again.")
+    return heard

@@ -82,7 +82,7 @@ def _placed(run: Run) -> List[str]:
             path = os.path.join(run.folder, f"self_test_{token}_{role}.wav")
             changes.record.add("file", path=path)
             _wave(path, channels)
-            words = {"job": "self test", "role": role, "prompt": "", "muted": "[]"}
+            words = {"job": "self test", "role": role, "prompt": ""}
             stems.append(Stem(role, path, channels, words))
         laid = place.place(changes, timeline, stems, Spot(timeline.start + _ODD, frames))
         return [

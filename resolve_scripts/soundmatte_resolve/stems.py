@@ -8,7 +8,7 @@ import json
 from fractions import Fraction
 from typing import Any, Dict, List
 
-from soundmatte_resolve import choose, place, stamp
+from soundmatte_resolve import choose, ours, place, stamp
 from soundmatte_resolve.arithmetic import written
 from soundmatte_resolve.engine import Engine
 from soundmatte_resolve.place import Laid, Spot, Stem
@@ -31,7 +31,7 @@ def put_on(
             as it was.
     """
     placement = engine.ask("placement", job=job, lay=lay(clip, entry), output=output)
-    words = {"job": job, "prompt": str(entry.get("prompt") or ""), "muted": "[]"}
+    words = {"job": job, "prompt": str(entry.get("prompt") or "")}
     stems = [_stem(told, words) for told in placement["stems"]]
     stems.sort(key=lambda stem: stem.role != "target")
     spot = Spot(clip.item.start, clip.item.duration)
@@ -90,11 +90,19 @@ def _stem(told: Dict[str, Any], words: Dict[str, str]) -> Stem:
 
 
 def _mute(run: Run, clip: Subject, laid: List[Laid]) -> None:
-    """Switch the clip's own sound off, and write on the stems what was, before it is."""
+    """Switch the clip's own sound off, and write on the stems which it is, before it is off.
+
+    What is off already for other stems of ours counts too: it stays off until the last are gone.
+    """
+    off = {name for each in ours.on(clip.timeline.handle) for name in each.muted}
     playing = [each.item for each in clip.sounds if each.enabled]
+    meant = {item.id for item in playing}
+    meant |= {each.item.id for each in clip.sounds if each.item.id in off}
     for each in laid:
-        words = dict(each.stem.words, muted=json.dumps([item.id for item in playing]))
-        stamp.put(each.item.handle.GetMediaPoolItem(), words)
+        media = each.item.handle.GetMediaPoolItem()
+        said = ours.known(media)
+        said["muted"] = json.dumps(sorted(meant.union(ours.muted(said))))
+        stamp.put(media, said)
     for item in playing:
         item.handle.SetClipEnabled(False)
         if item.handle.GetClipEnabled() is not False:
