@@ -178,7 +178,7 @@ class Finder:
         by_name, by_stem = self._index
         wanted = [_folded(name) for name in where.parts]
         name = wanted[-1] if wanted else ""
-        found = by_name.get(name, [])
+        found = [path for path in by_name.get(name, []) if os.path.isfile(path)]
         if not found and os.path.splitext(name)[1].lstrip(".") not in _ENDINGS:
             found = by_stem.get(name, [])
         common = {path: _common(wanted, path) for path in found}
