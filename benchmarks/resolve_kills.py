@@ -24,7 +24,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "plugin"), str(ROOT / "remux")]
 from tests.media.making import Studio  # noqa: E402
 from tests.resolve.driving import FakeResolve  # noqa: E402
 from tests.resolve.killing import ROUTES, WHEN, killed, whole  # noqa: E402
-from tests.resolve.stage import Stage, installed  # noqa: E402
+from tests.resolve.pitfalls import Bench, clip  # noqa: E402
+from tests.resolve.stage import installed  # noqa: E402
 
 
 def main() -> int:
@@ -37,8 +38,8 @@ def main() -> int:
     chosen = words.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        shot = Studio(folder).clip("mov", frames=75).path
-        menu = installed(folder / "scripts")
+        studio, menu = Studio(folder), installed(folder / "scripts")
+        shot = clip(studio, "25").path
         fakes: SimpleQueue[FakeResolve] = SimpleQueue()
         for _ in range(chosen.workers):
             fakes.put(FakeResolve())
@@ -46,7 +47,7 @@ def main() -> int:
         def one(case: tuple[str, int, str]) -> tuple[tuple[str, int, str], list[str]]:
             fake = fakes.get()
             own = folder / "-".join(map(str, case))
-            stage = Stage(fake, own, at=menu)
+            stage = Bench(fake, studio, menu).stage(own)
             try:
                 return case, killed(stage, ROUTES[case[0]], shot, case[1], case[2])
             finally:
@@ -56,7 +57,7 @@ def main() -> int:
         began, cases, calls = time.monotonic(), [], {}
         for name in chosen.route or list(ROUTES):
             fake = fakes.get()
-            calls[name] = whole(Stage(fake, folder / name, at=menu), ROUTES[name], shot)
+            calls[name] = whole(Bench(fake, studio, menu).stage(folder / name), ROUTES[name], shot)
             fakes.put(fake)
             print(f"{name}: {len(calls[name])} calls")
             numbers = range(chosen.first, len(calls[name]) + 1, chosen.every)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.media.making import Source, Studio
 from tests.resolve.driving import FakeResolve
+from tests.resolve.pitfalls import Bench, facts
+from tests.resolve.stage import Stage, installed
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +25,23 @@ def shot(studio: Studio) -> Source:
 
 
 @pytest.fixture(scope="session")
+def menu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts, installed: the folder that the menu lists."""
+    return installed(tmp_path_factory.mktemp("scripts"))
+
+
+@pytest.fixture(scope="session")
 def running() -> Iterator[FakeResolve]:
     """The process."""
     fake = FakeResolve()
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def bench(fake: FakeResolve, studio: Studio, menu: Path) -> Bench:
+    """Resolve, clips, and the scripts."""
+    return Bench(fake, studio, menu)
 
 
 @pytest.fixture
@@ -37,3 +52,9 @@ def fake(running: FakeResolve) -> Iterator[FakeResolve]:
     yield running
     violations = running.dump()["violations"]
     assert not violations, violations
+
+
+@pytest.fixture
+def stage(fake: FakeResolve, menu: Path, shot: Source, tmp_path: Path) -> Stage:
+    """The scripts, an engine that plays what was recorded and knows the shot, and Resolve."""
+    return Stage(fake, tmp_path, menu, clips={str(shot.path): facts(shot)})

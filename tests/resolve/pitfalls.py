@@ -22,6 +22,25 @@ Scene = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Bench:
+    """What all of them are run with: Resolve, clips, and the installed scripts' menu."""
+
+    fake: FakeResolve
+    studio: Studio
+    menu: Path
+
+    def stage(self, folder: Path, *edits: Edit) -> Stage:
+        """A stage with the usual clip."""
+        shot = clip(self.studio, "25")
+        return Stage(self.fake, folder, self.menu, edits, clips={str(shot.path): facts(shot)})
+
+    @property
+    def shot(self) -> Path:
+        """The usual clip."""
+        return clip(self.studio, "25").path
+
+
+@dataclass(frozen=True)
 class Seen:
     """What there is to look at after a run.
 
@@ -83,10 +102,10 @@ class Pitfall:
     def __str__(self) -> str:
         return f"{self.number}-{self.title.replace(' ', '-')}"
 
-    def run(self, fake: FakeResolve, folder: Path, studio: Studio, *, guarded: bool) -> Seen:
+    def run(self, bench: Bench, folder: Path, *, guarded: bool) -> Seen:
         """Run the scripts into it."""
-        shot = clip(studio, self.rate)
-        stage = Stage(fake, folder, edits=() if guarded else self.edits)
+        fake, shot = bench.fake, clip(bench.studio, self.rate)
+        stage = Stage(fake, folder, bench.menu, () if guarded else self.edits)
         stage.clips[str(shot.path)] = facts(shot)
         stage.variables.update(self.variables)
         wishes = {**self.wishes}
@@ -105,10 +124,10 @@ class Pitfall:
         ran = stage.run(self.script, limit=self.limit)
         return Seen(stage, ran, before, fake.dump(), fake.order("log")[done:])
 
-    def holds(self, fake: FakeResolve, folder: Path, studio: Studio, *, guarded: bool) -> str:
+    def holds(self, bench: Bench, folder: Path, *, guarded: bool) -> str:
         """Why it does not hold; "" if it does."""
         try:
-            seen = self.run(fake, folder, studio, guarded=guarded)
+            seen = self.run(bench, folder, guarded=guarded)
             self.check(seen)
         except AssertionError as error:
             # A copy that is broken, and not only unguarded, would prove nothing.

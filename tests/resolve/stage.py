@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import shutil
 import subprocess
@@ -42,30 +43,46 @@ class Edit:
 
     def made(self, library: Path) -> None:
         """Take it out."""
+        text = self.find(library)
+        parts = text.rsplit(self.old, 1) if self.last else text.split(self.old)
+        path = library / f"{self.module}.py"
+        path.write_text(self.new.join(parts), encoding="utf-8")
+
+    def find(self, library: Path) -> str:
+        """Make sure that it is there; the module's text."""
         path = library / f"{self.module}.py"
         text = path.read_text(encoding="utf-8")
         count = text.count(self.old)
         right = count > 0 if self.last else count == self.times
         assert right, f"{count} × in {path.name}: {self.old}"
-        parts = text.rsplit(self.old, 1) if self.last else text.split(self.old)
-        path.write_text(self.new.join(parts), encoding="utf-8")
+        return text
 
 
-def installed(folder: Path, edits: Iterable[Edit] = ()) -> Path:
+def installed(folder: Path) -> Path:
     """The scripts as an installation has them; returns the folder that the menu lists."""
     menu, library = folder / "Utility", folder / "Soundmatte" / LIBRARY
     menu.mkdir(parents=True)
-    ours = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(SCRIPTS / LIBRARY, library, ignore=ours)
+    shutil.copytree(SCRIPTS / LIBRARY, library, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(bridge_client.__file__, library)
+    compileall.compile_dir(str(library), quiet=1)
     for script in SCRIPTS.glob("*.py"):
         text = script.read_text(encoding="utf-8")
         assert text.count('LIBRARY = ""') == 1
         placed = text.replace('LIBRARY = ""', f"LIBRARY = {str(library.parent)!r}")
         (menu / script.name).write_text(placed, encoding="utf-8")
-    for edit in edits:
-        edit.made(library)
     return menu
+
+
+def unguarded(menu: Path, folder: Path, edits: Iterable[Edit]) -> Path:
+    """A copy of an installation with guards taken out; returns its folder for the menu."""
+    shutil.copytree(menu.parent, folder)
+    library = folder / "Soundmatte"
+    for script in (folder / menu.name).glob("*.py"):
+        text = script.read_text(encoding="utf-8")
+        script.write_text(text.replace(str(menu.parent / "Soundmatte"), str(library)))
+    for edit in edits:
+        edit.made(library / LIBRARY)
+    return folder / menu.name
 
 
 @dataclass
@@ -73,15 +90,15 @@ class Stage:
     """A folder with everything.
 
     Attributes:
-        edits: guards that are taken out of the scripts first.
-        at: where the scripts are already; None installs them.
+        installation: folder of the menu, as `installed` gave it.
+        edits: guards that are taken out of a copy of that first.
         clips: what the engine knows of files without reading them.
     """
 
     fake: FakeResolve
     folder: Path
+    installation: Path
     edits: tuple[Edit, ...] = ()
-    at: Path | None = None
     variables: dict[str, str] = field(default_factory=dict)
     clips: dict[str, Any] = field(default_factory=dict)
 
@@ -93,9 +110,9 @@ class Stage:
     @cached_property
     def menu(self) -> Path:
         """The folder that the menu lists."""
-        if self.at is not None:
-            return self.at
-        return installed(self.folder / "scripts", self.edits)
+        if not self.edits:
+            return self.installation
+        return unguarded(self.installation, self.folder / "scripts", self.edits)
 
     def wish(self, **wishes: Any) -> None:
         """Write wishes, beside those that were written before."""

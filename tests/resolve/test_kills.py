@@ -15,8 +15,8 @@ from tests.media.making import Studio
 from tests.resolve import scenes
 from tests.resolve.driving import FakeResolve
 from tests.resolve.killing import ROUTES, WHEN, killed, whole
-from tests.resolve.pitfalls import clip, facts
-from tests.resolve.stage import REMOVE, SEPARATE, Edit, Stage, installed
+from tests.resolve.pitfalls import Bench
+from tests.resolve.stage import REMOVE, SEPARATE, Edit
 
 #: What the kills are drawn with; it stands in their names.
 SEED = os.environ.get("RESOLVE_SEED", "20261123")
@@ -39,26 +39,15 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def menu(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts, installed once."""
-    return installed(tmp_path_factory.mktemp("scripts"))
-
-
-@pytest.fixture(scope="module")
 def calls(
     running: FakeResolve, studio: Studio, menu: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
     """The calls of a whole run on each route."""
     found = {}
     for name, route in ROUTES.items():
-        stage = on_stage(running, studio, menu, tmp_path_factory.mktemp(name))
-        found[name] = whole(stage, route, clip(studio, "25").path)
+        bench = Bench(running, studio, menu)
+        found[name] = whole(bench.stage(tmp_path_factory.mktemp(name)), route, bench.shot)
     return found
-
-
-def on_stage(fake: FakeResolve, studio: Studio, menu: Path, folder: Path) -> Stage:
-    shot = clip(studio, "25")
-    return Stage(fake, folder, at=menu, clips={str(shot.path): facts(shot)})
 
 
 @pytest.mark.parametrize(("route", "name", "which"), CHANGES, ids=lambda part: str(part))
@@ -66,16 +55,13 @@ def test_killed_right_after_a_change(
     route: str,
     name: str,
     which: int,
-    fake: FakeResolve,
-    studio: Studio,
-    menu: Path,
+    bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
 ) -> None:
     places = [number for number, call in enumerate(calls[route], 1) if call == name]
-    stage = on_stage(fake, studio, menu, tmp_path)
-    shot = clip(studio, "25").path
-    assert killed(stage, ROUTES[route], shot, places[which], "after") == []
+    stage = bench.stage(tmp_path)
+    assert killed(stage, ROUTES[route], bench.shot, places[which], "after") == []
 
 
 @pytest.mark.parametrize(
@@ -85,31 +71,26 @@ def test_killed_anywhere(
     route: str,
     share: float,
     when: str,
-    fake: FakeResolve,
-    studio: Studio,
-    menu: Path,
+    bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
 ) -> None:
     at = 1 + int(share * len(calls[route]))
-    stage = on_stage(fake, studio, menu, tmp_path)
-    assert killed(stage, ROUTES[route], clip(studio, "25").path, at, when) == []
+    stage = bench.stage(tmp_path)
+    assert killed(stage, ROUTES[route], bench.shot, at, when) == []
 
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_pitfalls_17_and_28_another_timeline_is_open_by_then(
     guarded: bool,
-    fake: FakeResolve,
-    studio: Studio,
+    bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
 ) -> None:
     """Tracks of a timeline that is not the current one are told to be off, whatever they are."""
     edit = Edit("restore", "session.project.SetCurrentTimeline(own)", "pass")
-    shot = clip(studio, "25")
-    stage = Stage(fake, tmp_path, edits=() if guarded else (edit,))
-    stage.clips[str(shot.path)] = facts(shot)
-    scene = ROUTES["render"].scene(shot.path)
+    fake, stage = bench.fake, bench.stage(tmp_path, *(() if guarded else (edit,)))
+    scene = ROUTES["render"].scene(bench.shot)
     empty = {"kind": "video", "items": []}
     scene["timelines"].append({"name": "Other", "tracks": [empty]})
     fake.load(scene)
@@ -126,17 +107,16 @@ def test_pitfalls_17_and_28_another_timeline_is_open_by_then(
     after = fake.dump()
     assert after["current"] == "Other"
     restored = after["timelines"]["Cut"]["tracks"] == before["timelines"]["Cut"]["tracks"]
-    assert restored == guarded
+    assert (restored and not stage.records) == guarded
 
 
 def test_pitfall_28_without_recovery_nothing_is_put_back(
-    fake: FakeResolve, studio: Studio, calls: dict[str, list[str]], tmp_path: Path
+    bench: Bench, calls: dict[str, list[str]], tmp_path: Path
 ) -> None:
     edit = Edit("menu", "            recover(session, folder, teller)\n", "")
-    shot = clip(studio, "25")
-    stage = Stage(fake, tmp_path, edits=(edit,), clips={str(shot.path): facts(shot)})
+    stage = bench.stage(tmp_path, edit)
     at = calls["render"].index("Project.StartRendering") + 1
-    faults = killed(stage, ROUTES["render"], shot.path, at, "after")
+    faults = killed(stage, ROUTES["render"], bench.shot, at, "after")
     assert any(fault.startswith("timelines") for fault in faults)
     assert any("a record was left" in fault for fault in faults)
 
@@ -144,15 +124,13 @@ def test_pitfall_28_without_recovery_nothing_is_put_back(
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_dialog_opens_in_the_middle(
     share: float,
-    fake: FakeResolve,
-    studio: Studio,
-    menu: Path,
+    bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
 ) -> None:
     """Nothing is answered any more; once it is closed, the next start puts everything back."""
-    stage = on_stage(fake, studio, menu, tmp_path)
-    fake.load(ROUTES["render"].scene(clip(studio, "25").path))
+    fake, stage = bench.fake, bench.stage(tmp_path)
+    fake.load(ROUTES["render"].scene(bench.shot))
     before = fake.dump()
     stage.wish(**ROUTES["render"].wishes)
     fake.turn(modal=int(share * len(calls["render"])))
@@ -171,15 +149,13 @@ def test_a_dialog_opens_in_the_middle(
 @pytest.mark.parametrize("share", [0.1, 0.7])
 def test_resolve_quits_in_the_middle(
     share: float,
-    fake: FakeResolve,
-    studio: Studio,
-    menu: Path,
+    bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
 ) -> None:
     """The script ends by itself, with a sentence."""
-    stage = on_stage(fake, studio, menu, tmp_path)
-    fake.load(ROUTES["render"].scene(clip(studio, "25").path))
+    fake, stage = bench.fake, bench.stage(tmp_path)
+    fake.load(ROUTES["render"].scene(bench.shot))
     stage.wish(**ROUTES["render"].wishes)
     fake.turn(quits=int(share * len(calls["render"])))
     ran = stage.run(SEPARATE, limit=30)

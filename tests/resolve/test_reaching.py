@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.media.making import Studio
 from tests.resolve import scenes
-from tests.resolve.driving import HERE, FakeResolve
-from tests.resolve.pitfalls import Seen, clip, facts, placed
+from tests.resolve.driving import HERE
+from tests.resolve.pitfalls import Bench, Seen, placed
 from tests.resolve.stage import SEPARATE, Edit, Stage
 
 MODULE = HERE / "modules" / "DaVinciResolveScript.py"
@@ -26,9 +25,8 @@ NEVER = {
 }
 
 
-def on_stage(fake: FakeResolve, studio: Studio, folder: Path, *edits: Edit) -> Stage:
-    shot = clip(studio, "25")
-    stage = Stage(fake, folder, edits=edits, clips={str(shot.path): facts(shot)})
+def on_stage(bench: Bench, folder: Path, *edits: Edit) -> Stage:
+    stage = bench.stage(folder, *edits)
     stage.wish(prompt="bell")
     return stage
 
@@ -56,30 +54,30 @@ def developer(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_pitfall_40_resolve_lies_elsewhere(
-    guarded: bool, fake: FakeResolve, studio: Studio, developer: Path, tmp_path: Path
+    guarded: bool, bench: Bench, developer: Path, tmp_path: Path
 ) -> None:
     edit = Edit("connect", 'if environment.get("RESOLVE_SCRIPT_API")', "if False")
-    stage = on_stage(fake, studio, tmp_path / "stage", *(() if guarded else (edit,)))
-    fake.load(scenes.cut(clip(studio, "25").path))
+    stage = on_stage(bench, tmp_path / "stage", *(() if guarded else (edit,)))
+    bench.fake.load(scenes.cut(bench.shot))
     ran = outside(stage, RESOLVE_SCRIPT_API=str(developer))
     assert (ran.returncode == 0) == guarded, ran.stdout + ran.stderr
-    assert len(scenes.stems(fake.dump())) == 2 * guarded
+    assert len(scenes.stems(bench.fake.dump())) == 2 * guarded
     if not guarded:
         assert "cannot be reached" in ran.stdout
 
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_pitfall_38_nothing_is_imported_from_the_menu(
-    guarded: bool, fake: FakeResolve, studio: Studio, tmp_path: Path
+    guarded: bool, bench: Bench, tmp_path: Path
 ) -> None:
     """On some systems the import ends the process."""
     deadly = tmp_path / "deadly"
     deadly.mkdir()
     (deadly / MODULE.name).write_text("import os\n\nos._exit(66)\n")
     edit = Edit("connect", "_inside(names) or _outside()", "_outside() or _inside(names)")
-    stage = on_stage(fake, studio, tmp_path / "stage", *(() if guarded else (edit,)))
+    stage = on_stage(bench, tmp_path / "stage", *(() if guarded else (edit,)))
     stage.variables["PYTHONPATH"] = str(deadly)
-    fake.load(scenes.cut(clip(studio, "25").path))
+    bench.fake.load(scenes.cut(bench.shot))
     ran = stage.run()
     assert ran.code == (0 if guarded else 66), ran.said
 
@@ -91,25 +89,24 @@ def test_every_version_and_edition(
     profile: str,
     studio_edition: bool,
     render: str,
-    fake: FakeResolve,
-    studio: Studio,
+    bench: Bench,
     tmp_path: Path,
 ) -> None:
-    stage = on_stage(fake, studio, tmp_path)
+    stage = on_stage(bench, tmp_path)
     stage.wish(render=render)
     marks = "never" if profile == "18.5" else "settings"  # nobody can put them back there
-    shot = clip(studio, "25").path
+    shot = bench.shot
     scene = scenes.cut(
         shot, mask=shot, profile=profile, studio=studio_edition, knobs={"marks_lost": marks}
     )
-    fake.load(scene)
-    before = fake.dump()
+    bench.fake.load(scene)
+    before = bench.fake.dump()
     ran = stage.run()
     if profile == "21.1" and not studio_edition:
         assert ran.code == 3
-        assert scenes.seen(fake.dump(), stems_too=True) == scenes.seen(before, stems_too=True)
+        assert scenes.seen(bench.fake.dump(), stems_too=True) == scenes.seen(before, stems_too=True)
         return
-    seen = Seen(stage, ran, before, fake.dump(), fake.order("log"))
+    seen = Seen(stage, ran, before, bench.fake.dump(), bench.fake.order("log"))
     placed(seen)
     assert not NEVER & set(seen.calls)
     assert stage.check_talk() > 8
@@ -119,35 +116,32 @@ def test_every_version_and_edition(
 def test_the_free_edition_is_not_reached_from_outside(
     profile: str,
     edition: bool,
-    fake: FakeResolve,
-    studio: Studio,
+    bench: Bench,
     developer: Path,
     tmp_path: Path,
 ) -> None:
-    stage = on_stage(fake, studio, tmp_path / "stage")
-    fake.load(scenes.cut(clip(studio, "25").path, profile=profile, studio=edition))
+    stage = on_stage(bench, tmp_path / "stage")
+    bench.fake.load(scenes.cut(bench.shot, profile=profile, studio=edition))
     ran = outside(stage, RESOLVE_SCRIPT_API=str(developer))
     assert ran.returncode == 1
     assert "only Studio can" in ran.stdout
-    assert fake.calls() == []
+    assert bench.fake.calls() == []
 
 
-def test_no_file_is_named(fake: FakeResolve, studio: Studio, tmp_path: Path) -> None:
+def test_no_file_is_named(bench: Bench, tmp_path: Path) -> None:
     """Some versions do not tell a script where it lies."""
-    stage = on_stage(fake, studio, tmp_path)
-    fake.load(scenes.cut(clip(studio, "25").path))
+    stage = on_stage(bench, tmp_path)
+    bench.fake.load(scenes.cut(bench.shot))
     assert stage.run(SEPARATE, "--no-file").code == 0
 
 
-def test_pitfall_27_somebody_begins_to_render_meanwhile(
-    fake: FakeResolve, studio: Studio, tmp_path: Path
-) -> None:
+def test_pitfall_27_somebody_begins_to_render_meanwhile(bench: Bench, tmp_path: Path) -> None:
     """Ours does not start then, and theirs is not to be stopped: the fake would note that."""
-    stage = on_stage(fake, studio, tmp_path)
+    stage = on_stage(bench, tmp_path)
     stage.wish(render="always")
-    fake.load(scenes.cut(clip(studio, "25").path, knobs={"foreign_render": "meanwhile"}))
-    before = fake.dump()
+    bench.fake.load(scenes.cut(bench.shot, knobs={"foreign_render": "meanwhile"}))
+    before = bench.fake.dump()
     ran = stage.run()
     assert ran.code == 1, ran.said
     assert "does not start to render" in ran.said
-    assert scenes.seen(fake.dump(), stems_too=True) == scenes.seen(before, stems_too=True)
+    assert scenes.seen(bench.fake.dump(), stems_too=True) == scenes.seen(before, stems_too=True)

@@ -31,6 +31,16 @@ from tests.resolve.fake.world import Part, World
 SIGNATURES = {kind: methods(made) for kind, made in CLASSES.items()}
 
 
+#: Methods with these verbs answer yes or no; the others answer with something, or nothing.
+_DOES = ("Set", "Add", "Delete", "Open", "Save", "Load", "Start", "Clear", "Is")
+
+
+def unanswered(name: str) -> bool | None:
+    """What a call comes back with while a dialog is open."""
+    things = ("AddSubFolder", "AddRenderJob")
+    return False if name.startswith(_DOES) and name not in things else None
+
+
 class Hung(Exception):
     """No answer is to be given, and the connection is over."""
 
@@ -92,7 +102,7 @@ class Desk:
         first, calls = world.knobs.modal, world.knobs.modal_calls
         busy = first is not None and first <= number < first + calls
         with world.lock:
-            value = False if busy else encoded(self._done(line))
+            value = unanswered(line["call"]) if busy else encoded(self._done(line))
         entry["value"] = value
         if self.kill == (number, "after"):
             os.kill(script, signal.SIGKILL)
@@ -122,7 +132,7 @@ class Desk:
         if full in STUDIO_ONLY and not world.studio:
             world.violated(f"{full} opens a dialog in the free edition")
             world.dialog = True
-        return False if world.dialog else getattr(part, name)(*given)
+        return unanswered(name) if world.dialog else getattr(part, name)(*given)
 
 
 class Talk(socketserver.StreamRequestHandler):
