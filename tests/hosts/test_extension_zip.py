@@ -127,7 +127,8 @@ def test_what_the_wheel_brings_can_put_the_same_scripts_into_resolve(
         archive.extractall(tmp_path)
     code = (
         "import json; from pathlib import PurePath; from soundmatte.hosts import resolve_scripts;"
-        "made = resolve_scripts.files(PurePath('/s'), ['engine']); print(resolve_scripts.sources());"
+        "made = resolve_scripts.files(PurePath('/s'), ['engine']);"
+        "print(resolve_scripts.sources());"
         "print(json.dumps({name: data.decode() for name, data in made.items()}))"
     )
     words = [sys.executable, "-c", code]

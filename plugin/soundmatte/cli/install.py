@@ -155,12 +155,16 @@ def resolve(
     soundmatte install resolve --all-users
     soundmatte install resolve --folder /opt/resolve/Fusion/Scripts
     """
+    if folder is not None and everybody:
+        raise UsageError("--folder names one folder.", hint="Leave out --all-users.")
+    _install_scripts(folder, everybody=everybody, overwrite=overwrite, json=json)
+
+
+def _install_scripts(folder: Path | None, *, everybody: bool, overwrite: bool, json: bool) -> None:
     from soundmatte import __version__
     from soundmatte.hosts import resolve_installed, this_engine
     from soundmatte.hosts.computer import Computer
 
-    if folder is not None and everybody:
-        raise UsageError("--folder names one folder.", hint="Leave out --all-users.")
     words = this_engine.command()
     if folder is not None:
         folders = [resolve_installed.named(folder)]
