@@ -1,4 +1,4 @@
-"""Which clip, which mask, and whether files say what is seen: on plain values, without a Resolve."""
+"""Which clip, which mask, whether files say what is seen: on plain values, without a Resolve."""
 
 from __future__ import annotations
 
