@@ -251,6 +251,15 @@ def test_a_matte_that_ends_early_is_said_and_shown(clip: Path, tmp_path: Path) -
     assert not is_object(watched(turned.movie)[8], OUTSIDE)
 
 
+def test_a_matte_that_begins_late_is_said_and_shown(clip: Path, tmp_path: Path) -> None:
+    late = movie(tmp_path / "late.mp4", boxed, frames=FRAMES)
+    made = preview(clip, late, tmp_path, matte_start=Fraction(-6, 25))
+    assert any("its first 0.24 s are without it" in warning for warning in made.warnings)
+    pictures = watched(made.movie)
+    assert not is_object(pictures[2], INSIDE)
+    assert is_object(pictures[8], INSIDE)
+
+
 def test_a_matte_of_other_proportions_is_said(clip: Path, tmp_path: Path) -> None:
     square = movie(
         tmp_path / "m.mp4", lambda n: np.ascontiguousarray(boxed(n)[:, :180]), frames=FRAMES
