@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,11 @@ def desktop(request: pytest.FixtureRequest, tmp_path: Path) -> Desktop:
     if os.getuid():
         pytest.fail("Blender's windows need a root directory, and that needs root")
     return Desktop(root, tmp_path)
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Another seed each time, which a test that fails has printed."""
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
+    print(f"SEED={seed}")  # noqa: T201
+    return random.Random(seed)

@@ -33,6 +33,8 @@ RATES = {
 }
 #: Every rate of the remux matrix.
 ALL_RATES = RATES | {"59.94": Fraction(60000, 1001)}
+#: Every rate that a clip can be made at.
+CLIP_RATES = ALL_RATES | {"24": Fraction(24)}
 WIDTH, HEIGHT, BARS = 160, 90, 10
 FRAMES = 75
 #: A GOP of 12 with B-frames: the order in the file is not the order on the screen.
@@ -177,7 +179,7 @@ class Studio:
             raw, out = self.new(".gray"), self.new(".mp4")
             raw.write_bytes(b"".join(numbered(n).tobytes() for n in range(frames)))
             shape = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}")
-            ffmpeg(*shape, "-r", ALL_RATES[rate], "-i", raw, *H264, out)
+            ffmpeg(*shape, "-r", CLIP_RATES[rate], "-i", raw, *H264, out)
             raw.unlink()
             self._made[key] = out
         return Path(self._made[key])
@@ -203,13 +205,13 @@ class Studio:
         """A clip of one of `KINDS` or `POST_KINDS`, or of `SOUND_KINDS` without a picture."""
         key = (kind, rate, sample_rate, channels, frames, tracks, *options, bits)
         if key not in self._made:
-            count = round(frames / ALL_RATES[rate] * sample_rate)
+            count = round(frames / CLIP_RATES[rate] * sample_rate)
             sounds = tuple(
                 noise(7 + number, count, channels, rate=sample_rate, bits=bits)
                 for number in range(tracks)
             )
             suffix, before, after = (KINDS | POST_KINDS | SOUND_KINDS)[kind]
-            sign = ";" if drops(ALL_RATES[rate]) else ":"
+            sign = ";" if drops(CLIP_RATES[rate]) else ":"
             after = tuple(word.replace(":TT", f"{sign}04") for word in after)
             out = self.new(suffix)
             waves = [self.wave(s, sample_rate, f"PCM_{bits}") for s in sounds]
@@ -220,7 +222,7 @@ class Studio:
             for number in range(tracks + bool(first)):
                 words += ["-map", number]
             ffmpeg(*words, "-c:v", "copy", *after, *options, out)
-            made = Source(out, ALL_RATES[rate], frames, sample_rate, sounds)
+            made = Source(out, CLIP_RATES[rate], frames, sample_rate, sounds)
             self._made[key] = self._trimmed(made) if kind == "edit list" else made
         source = self._made[key]
         assert isinstance(source, Source)
