@@ -232,14 +232,14 @@ class _Reading:
             source=source,
             record=extent.start / self.rate,
             duration=(extent.end - extent.start) / self.rate,
-            into=self._into(item, extent, speed, base) if source else Fraction(0),
+            into=self._into(item, extent, speed, base, source) if source else Fraction(0),
             speed=speed,
             enabled=words.true(item.word("enabled"), True),
             effects=_effects(item),
         )
 
     def _into(
-        self, item: Element, extent: _Extent, speed: Fraction | None, base: Fraction
+        self, item: Element, extent: _Extent, speed: Fraction | None, base: Fraction, source: Source
     ) -> Fraction:
         first, ticks = words.place(item, "in"), words.place(item, "pproTicksIn")
         into = (first or 0) / base
@@ -247,13 +247,10 @@ class _Reading:
         if ticks is not None and (first is None or abs(ticks / words.TICKS - into) < 1 / base):
             into = ticks / words.TICKS
         into += extent.into / self.rate
-        if speed in (None, 0, 1):
+        if not speed:
             return into
-        # A retimed clip counts in frames as they are shown.
-        length = words.number(item.word("duration"))
-        if speed is not None and speed < 0:
-            return ((length or 0) / base - into) * -speed
-        return into * (speed or 1)
+        # A retimed clip counts in time as it is shown; backwards, from the file's end.
+        return into * speed if speed > 0 else (source.duration or 0) + into * speed
 
     @staticmethod
     def _speed(item: Element) -> Fraction | None:
