@@ -38,6 +38,9 @@ Plane = Literal["luma", "alpha"]
 _THRESHOLD = 126
 #: A matte may differ this much in its proportions: editors round sizes to even numbers.
 _ASPECT_TOLERANCE = Fraction(3, 100)
+#: So much may be missing at either end of a matte whose place is known (s): a frame of the clip and
+#: one of a timeline, of the slowest film. Its first or last picture stands there.
+_HELD = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ def taken(matte: Media, clip: Media, span: Span, into: Fraction | None = None) -
             matte.origin, ("The matte is a still picture: it stands for the whole range.",)
         )
     grace = Fraction(1, PROXY_RATE) + 1 / matte.picture().rate
+    if into is not None:
+        grace = max(grace, _HELD)
     length = matte.picture().end - matte.origin
     begin, end = (into or 0) + span.start, (into or 0) + span.end
     if begin >= -grace and length >= end - grace:
