@@ -25,6 +25,8 @@ _BLOCK = 1 << 20
 FARTHEST = 10_000
 #: Samples that are looked for, and of how many the loudest are taken.
 _WINDOW, _LOOKED = 512, 1 << 17
+#: Samples after which it may be clear that it is not the same sound.
+_PIECE = 128
 #: Samples behind a seek that a decoder may give otherwise.
 _SETTLING = 5_000
 #: Share of the sound that may differ where it is the same sound.
@@ -85,9 +87,13 @@ def later(heard: Place, whole: Place, samples: int, channels: int) -> int:
     around = _read(whole, start - FARTHEST, 2 * FARTHEST + length, channels)[channel::channels]
     best, most = 0, sum(map(abs, wanted)) * _ALIKE
     for late in sorted(range(-FARTHEST, FARTHEST + 1), key=abs):
-        part = around[late + FARTHEST : late + FARTHEST + length]
-        differs = sum(map(abs, map(sub, wanted, part)))
-        if differs < most:
+        differs, begin = 0.0, late + FARTHEST
+        for at in range(0, length, _PIECE):
+            pieces = wanted[at : at + _PIECE], around[begin + at : begin + at + _PIECE]
+            differs += sum(map(abs, map(sub, *pieces)))
+            if differs >= most:
+                break
+        else:
             best, most = late, differs
         if not most:
             break
