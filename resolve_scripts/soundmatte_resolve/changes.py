@@ -51,7 +51,7 @@ class Changes:
         was = self.session.resolve.GetCurrentPage()
         if was == name:
             return
-        self.record.add("page", was=str(was or "edit"))
+        self.record.add("page", was=str(was or "edit"), now=name)
         self.session.resolve.OpenPage(name)
         if self.session.resolve.GetCurrentPage() != name:
             raise Refusal(f"Resolve does not open its {name.title()} page.", _DIALOG)

@@ -55,9 +55,10 @@ def recover(session: Session, folder: str, teller: Teller) -> None:
             continue
         teller.say("An earlier run was ended in the middle: putting things back as they were.")
         page = session.resolve.GetCurrentPage()
+        ours = [change["now"] for change in record.of_kind("page")]
         left = restore(session, record, late=True)
-        if page and page != "deliver" and session.resolve.GetCurrentPage() != page:
-            session.resolve.OpenPage(page)  # where the person is now
+        if page and page not in ours and session.resolve.GetCurrentPage() != page:
+            session.resolve.OpenPage(page)  # the person has gone there since
         for what in left:
             teller.say(f"Not put back yet: {what}.")
         if not left:
