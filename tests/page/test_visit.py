@@ -79,6 +79,20 @@ def test_a_price_is_gone_as_soon_as_something_else_is_chosen() -> None:
     assert not seen.wish("separate", choice, number)
 
 
+def test_an_offer_that_was_taken_cannot_be_taken_again() -> None:
+    seen = Seen()
+    seen.begin("choosing")
+    choice = Choice(prompt="dog")
+    seen.offer(Offer(choice, "At most 1 USD.", (), None))
+    number = seen.look(-1, 0)["offer"]["number"]
+    assert seen.wish("separate", choice, number)
+    seen.begin("running")
+    seen.begin("failed")
+    seen.begin("choosing")
+    assert seen.look(-1, 0)["offer"] is None
+    assert not seen.wish("separate", choice, number)
+
+
 def test_of_many_choices_the_last_one_counts() -> None:
     seen = Seen()
     seen.begin("choosing")

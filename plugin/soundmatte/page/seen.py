@@ -210,12 +210,13 @@ class Seen:
             return wish
 
     def begin(self, phase: Phase, **parts: Any) -> None:
-        """Go to a phase: wishes of the one before count no more."""
+        """Go to a phase: wishes of the one before, and its offer, count no more."""
         with self._lock:
             # Who cancels right after agreeing means what is about to begin.
             meant = phase == "running" and any(wish.act == "cancel" for wish in self._wishes)
             self._wishes.clear()
             if not meant:
                 self.cancelled.clear()
-            self._view.update(parts, phase=phase)
+            self._offer = None
+            self._view.update(parts, phase=phase, offer=None)
             self._changed()
