@@ -134,7 +134,7 @@ def render(
         stop: raises where the person wants it to end.
 
     Raises:
-        Refusal: Resolve does not do it; the job is left to the changes.
+        Refusal: Resolve does not do it; the job, which may be under way, is left to the changes.
     """
     project = changes.session.project
     if project.IsRenderingInProgress():
@@ -148,14 +148,9 @@ def render(
     job["id"] = str(project.AddRenderJob() or "")
     if not job["id"]:
         raise Refusal("Resolve takes no render job.", _AGAIN)
-    try:
-        if not project.StartRendering([job["id"]], False):
-            raise Refusal("Resolve does not start to render.", _AGAIN)
-        _wait(project, job["id"], limits, teller, stop)
-    except BaseException:
-        if project.IsRenderingInProgress():
-            project.StopRendering()
-        raise
+    if not project.StartRendering([job["id"]], False):
+        raise Refusal("Resolve does not start to render.", _AGAIN)
+    _wait(project, job["id"], limits, teller, stop)
     return _file(stretch)
 
 
