@@ -109,7 +109,8 @@ def test_hosts_stay_in_their_folders() -> None:
     for folder, host in HOST_FOLDERS.items():
         for path in folder.rglob("*.py"):
             tops = {module.split(".")[0] for module in imported(path)}
-            local = {other.stem for other in folder.glob("*.py")}
+            local = {other.stem for other in folder.iterdir() if other.is_dir()}
+            local |= {other.stem for other in folder.glob("*.py")}
             assert tops <= set(sys.stdlib_module_names) | host | local, name(path)
 
 
