@@ -170,6 +170,10 @@ def mask_over(timeline: Timeline, mask: Track, clip: Clip) -> Clip:
     Raises:
         MatteUnfit: there is none, or several, or it is no file at its own speed.
     """
+    if clip in mask.clips:
+        raise MatteUnfit(
+            f"{named(clip)} is on {mask.label} itself.", hint="Name the track of its matte."
+        )
     there = [other for other in mask.clips if other.enabled and _overlap(other, clip)]
     over = [other for other in there if _covers(other, clip, timeline.rate)]
     if len(over) != 1:
