@@ -51,7 +51,10 @@ Roots = Annotated[
 Rate = Annotated[
     str,
     typer.Option(
-        "--rate", metavar="FPS", help="Of an EDL, which does not say: 25, 29.97.", show_default=""
+        "--rate",
+        metavar="FPS",
+        help="Of an EDL, which does not say: 25, 29.97.",
+        show_default=False,
     ),
 ]
 Clips = Annotated[

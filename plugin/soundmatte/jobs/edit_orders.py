@@ -122,7 +122,9 @@ class _Footage:
         self.path = finder.find(clip.source)
         self.media = probe(self.path)
         self.sync = _into(timeline, clip, self.media) - clip.record
-        self.notes = _relinked(clip, self.path, self.media)
+        self.notes = _doubts(clip, self.path, self.media)
+        if not finder.is_there(clip.source):
+            self.notes = (f"{self.path} stands for {clip.source.target}.", *self.notes)
 
 
 def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
@@ -146,8 +148,8 @@ def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
     return clip.into
 
 
-def _relinked(clip: Clip, path: Path, media: Media) -> tuple[str, ...]:
-    """A doubt about a file that was found under the right name."""
+def _doubts(clip: Clip, path: Path, media: Media) -> tuple[str, ...]:
+    """A doubt about a file that has the right name."""
     source = clip.source
     if source is None or source.duration is None or media.video is None:
         return ()
