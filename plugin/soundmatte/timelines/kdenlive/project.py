@@ -80,12 +80,12 @@ class _Project:
         root = Element("mlt", LC_NUMERIC="C", producer="main_bin", version="7.12.0")
         root.set("title", legal(self.timeline.name))
         root.append(self._profile())
-        root.extend(self._producer(f"bin{self.ids[each]}", each) for each in self.ids)
+        root.extend([self._producer(f"bin{number}", each) for each, number in self.ids.items()])
         clips = self._bin(channels)
         root.append(clips)
         root.append(self._black())
         for number, one in enumerate(self.rows):
-            root.extend(self._track(number, one))
+            root.extend([*self._track(number, one)])
         root.append(self._tractor())
         # Kdenlive keeps its pictures and waveforms under this number.
         digest = hashlib.sha256(tostring(root)).digest()
