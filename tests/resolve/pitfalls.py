@@ -131,7 +131,8 @@ class Pitfall:
             self.check(seen)
         except AssertionError as error:
             # A copy that is broken, and not only unguarded, would prove nothing.
-            broken = not guarded and "unforeseen" in str(error) and not self.breaks
+            said = "unforeseen" in str(error) and not self.breaks
+            broken = not guarded and (said or "Traceback" in str(error))
             return "" if broken else str(error) or "it does not hold"
         except subprocess.TimeoutExpired:
             return f"it takes longer than {self.limit:g} s"

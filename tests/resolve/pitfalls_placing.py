@@ -13,7 +13,11 @@ _CORRECTED = (
 )
 _NEVER_COMPARED = (
     Edit("place", "    _compared(track, found, spot, stem)\n", "", last=True),
-    Edit("place", "        _look_again(changes, each, spot)\n    return laid", "return laid"),
+    Edit(
+        "place",
+        "    for each in laid:\n        _look_again(changes, each, spot)\n    return laid",
+        "    return laid",
+    ),
 )
 
 

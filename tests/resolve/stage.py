@@ -46,7 +46,9 @@ class Edit:
         text = self.find(library)
         parts = text.rsplit(self.old, 1) if self.last else text.split(self.old)
         path = library / f"{self.module}.py"
-        path.write_text(self.new.join(parts), encoding="utf-8")
+        without = self.new.join(parts)
+        compile(without, str(path), "exec")
+        path.write_text(without, encoding="utf-8")
 
     def find(self, library: Path) -> str:
         """Make sure that it is there; the module's text."""
