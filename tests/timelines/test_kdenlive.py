@@ -187,9 +187,7 @@ def test_a_clip_to_the_end_of_its_file_moves_nothing() -> None:
 
 def test_kdenlive_is_told_what_it_would_ask() -> None:
     track = Track("audio", 1, "", (clip(1, 0, 10),))
-    stem = StemClip(
-        "t", "/s/t.wav", Fraction(0), 1 / FILM, Fraction(0), Fraction(1), Fraction(0), 48000, 6
-    )
+    added = (StemTrack("Target", (stem("/s/t.wav"),)),)
     for rate, size, name in (
         (FILM, None, "atsc_1080p_2398"),
         (Fraction(30000, 1001), (1280, 720), "atsc_720p_2997"),
@@ -197,9 +195,7 @@ def test_kdenlive_is_told_what_it_would_ask() -> None:
         (Fraction(25), (2048, 858), ""),
     ):
         cut = replace(timeline_of(track, rate=rate), size=size)
-        root = ElementTree.fromstring(
-            kdenlive.written(cut, (StemTrack("Target", (stem("/s/t.wav"),)),))
-        )
+        root = ElementTree.fromstring(kdenlive.written(cut, added))
         clips, profile = root.find("playlist[@id='main_bin']"), root.find("profile")
         assert clips is not None
         assert profile is not None
