@@ -1,8 +1,7 @@
 """A pitfall of Resolve's API: a knob that shows it, what must hold, and its guard.
 
 Each is run twice: with the scripts as they are, where it must hold, and with its guard taken out of
-a copy of them, where it must not. The numbers are those of `docs/resolve.md`. It must not know any
-pitfall.
+a copy of them, where it must not. `pitfall_table` numbers them. It must not know any.
 """
 
 from __future__ import annotations

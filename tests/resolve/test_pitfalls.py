@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
+from tests.resolve.pitfall_table import KNOWN
 from tests.resolve.pitfalls import Bench, Pitfall
 from tests.resolve.pitfalls_placing import PLACING
 from tests.resolve.pitfalls_reading import READING
@@ -37,3 +39,14 @@ def test_it_does_not_hold_without_its_guard(pitfall: Pitfall, bench: Bench, tmp_
 def test_its_guard_is_there_to_be_taken_out(pitfall: Pitfall, menu: Path) -> None:
     for edit in pitfall.edits:
         edit.find(menu.parent / "Soundmatte" / "soundmatte_resolve")
+
+
+def test_every_pitfall_is_shown_or_said_why_not() -> None:
+    assert list(KNOWN) == list(range(1, 43))
+    here = {number for number, (where, _) in KNOWN.items() if where == "pitfalls"}
+    assert {pitfall.number for pitfall in PITFALLS} - {0} == here
+    for number, (where, _) in KNOWN.items():
+        if where.startswith("test"):
+            path = Path(__file__).with_name(f"{where}.py")
+            said = re.findall(r"def test_pitfalls?_([\d_and]+?)_[a-z]{4}", path.read_text())
+            assert any(str(number) in names.split("_") for names in said), number

@@ -10,19 +10,11 @@ from pathlib import Path
 import pytest
 from tests.resolve import scenes
 from tests.resolve.driving import HERE
+from tests.resolve.pitfall_table import NEVER
 from tests.resolve.pitfalls import Bench, Seen, placed
 from tests.resolve.stage import SEPARATE, Edit, Stage
 
 MODULE = HERE / "modules" / "DaVinciResolveScript.py"
-#: What a script of ours has no business with: it crashes, blocks, says nothing, or is a guess.
-NEVER = {
-    *(
-        "TimelineItem.GetSourceEndFrame",
-        "ProjectManager.ArchiveProject",
-        "Project.DeleteAllRenderJobs",
-    ),
-    *("MediaPool.ImportTimelineFromFile", "Timeline.Export", "TimelineItem.CreateMagicMask"),
-}
 
 
 def on_stage(bench: Bench, folder: Path, *edits: Edit) -> Stage:

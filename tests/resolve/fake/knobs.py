@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 @dataclass
 class Knobs:
-    """The numbers are those of the pitfalls in `tests/resolve/pitfalls.py`.
+    """The numbers are those of the pitfalls in `tests/resolve/pitfall_table.py`.
 
     Attributes:
         append_end: what `endFrame` means; None is as the version has it. (2)
