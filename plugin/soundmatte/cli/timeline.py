@@ -36,9 +36,7 @@ class FormatWord(StrEnum):
     KDENLIVE = "kdenlive"
 
 
-EditFile = Annotated[
-    Path, typer.Argument(metavar="EDIT", help="The timeline document.", show_default=False)
-]
+EditFile = Annotated[Path, typer.Argument(help="The timeline document.", show_default=False)]
 Roots = Annotated[
     list[Path] | None,
     typer.Option(
