@@ -141,8 +141,8 @@ class Story:
             self._contents(item, inner, (own.record, end), within)
         elif item.tag != "gap":
             self._clips(item, own, inner, end, within)
-        outside = replace(around, enabled=within.enabled)
-        self._connected(item, own, outside)
+        # What is connected to a disabled clip is seen and heard all the same.
+        self._connected(item, own, around)
         return own
 
     def _contents(
