@@ -1,8 +1,9 @@
-"""Where the scripts keep what is theirs. Pure but for the environment that is handed in."""
+"""Where the scripts keep what is theirs, and when two paths are the same file."""
 
 import os
 import re
 import sys
+import unicodedata
 from typing import Mapping
 
 #: Names the folder of the scripts' state.
@@ -42,10 +43,19 @@ def file_name(text: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two paths name the same file, as far as their text says."""
-    return comparable(one) == comparable(other)
+    """Whether two paths name the same file: by their text, or by what is there.
+
+    What Resolve returns may have other slashes, other accents, or links followed.
+    """
+    if not one or not other:
+        return False
+    if _comparable(one) == _comparable(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
-def comparable(path: str) -> str:
-    """A path as it is compared with others."""
-    return os.path.normcase(os.path.normpath(path)) if path else ""
+def _comparable(path: str) -> str:
+    return unicodedata.normalize("NFC", os.path.normcase(os.path.normpath(path)))

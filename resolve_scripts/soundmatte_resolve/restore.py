@@ -5,7 +5,7 @@ not know how a change is undone, nor what it was for.
 """
 
 import time
-from typing import Any, List
+from typing import Any, List, Optional, Tuple
 
 from soundmatte_resolve import keep
 from soundmatte_resolve.connect import Session
@@ -25,16 +25,20 @@ def restore(session: Session, record: Record, late: bool = False) -> List[str]:
     Returns:
         What could not be undone, as a person calls it.
     """
-    now = session.project.GetCurrentTimeline()
-    own = now
-    if id_of(now) != record.timeline["id"]:
+    if not record.changes:
+        return []
+    found = _timelines(session, record)
+    if found is None:
+        return [words(change) for change in record.changes]
+    now, own = found
+    if own is not None and id_of(own) != id_of(now):
         # What tracks are switched to is only told, and set, of the current timeline.
-        own = timeline_by(session.project, "GetUniqueId", record.timeline["id"])
-        if own is not None:
-            session.project.SetCurrentTimeline(own)
-    left = []
+        session.project.SetCurrentTimeline(own)
+    left: List[str] = []
     for change in reversed(list(record.changes)):
-        if (late and change["kind"] == "playhead") or _undone(session, own, change):
+        # Nothing is waited for twice: what is in the way of one is in the way of all.
+        tries = 1 if left else _TRIES
+        if (late and change["kind"] == "playhead") or _undone(session, own, change, tries):
             record.drop(change)
         else:
             left.append(words(change))
@@ -65,8 +69,25 @@ def recover(session: Session, folder: str, teller: Teller) -> None:
             teller.say("Everything is as it was.")
 
 
-def _undone(session: Session, timeline: Any, change: Change) -> bool:
+def _timelines(session: Session, record: Record) -> Optional[Tuple[Any, Any]]:
+    """The timeline that is current, and the record's, None if it is gone; None: no answer."""
     for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE)
+        if not session.project.GetName():
+            continue
+        now = session.project.GetCurrentTimeline()
+        own = now
+        if id_of(now) != record.timeline["id"]:
+            own = timeline_by(session.project, "GetUniqueId", record.timeline["id"])
+        # A dialog that opened meanwhile would make a timeline look deleted.
+        if session.project.GetName():
+            return now, own
+    return None
+
+
+def _undone(session: Session, timeline: Any, change: Change, tries: int) -> bool:
+    for attempt in range(tries):
         if attempt:
             time.sleep(_PAUSE)
         # While a dialog is open every answer is empty, and would be taken for a fact.

@@ -82,6 +82,17 @@ def test_the_folders_of_three_systems(
         assert paths.stems(environment, "F", platform) == stems
 
 
+def test_a_file_is_the_same_however_its_path_is_written(tmp_path: Path) -> None:
+    (tmp_path / "há.wav").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    one = str(tmp_path / "h\u00e1.wav")
+    assert paths.same(one, str(tmp_path / "ha\u0301.wav"))
+    assert paths.same(one, f"{tmp_path}/x/../há.wav")
+    assert paths.same(one, f"{tmp_path}/link/há.wav")
+    assert not paths.same(one, str(tmp_path / "other.wav"))
+    assert not paths.same("", "")
+
+
 def test_any_name_makes_a_file_name() -> None:
     assert paths.file_name("A: clip/of <mine>") == "A_clip_of_mine"
     assert paths.file_name("…") == "untitled"
