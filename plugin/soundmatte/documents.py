@@ -63,11 +63,12 @@ class PictureChoice(_Document):
     """What is seen while the clip is heard, where a host hands over both in files of their own.
 
     Attributes:
-        start: seconds of this file, from its first picture, that lie at the clip's first sample.
+        start: seconds of this file, from its first picture, that lie at the clip's first sample;
+            below 0 it begins so much after that, and must cover what is separated.
     """
 
     path: Path
-    start: Fraction = Field(default=Fraction(0), ge=0)
+    start: Fraction = Fraction(0)
 
 
 class TimeSpan(_Document):

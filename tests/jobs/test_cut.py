@@ -176,6 +176,35 @@ def test_sound_picture_and_matte_may_be_files_of_their_own(
     assert lag(source.sounds[0][33 * 1920 : 53 * 1920].mean(axis=1), mono) == 0
 
 
+def test_sound_may_begin_before_its_picture(
+    studio: Studio, mattes: dict[str, Path], tmp_path: Path
+) -> None:
+    source = studio.clip("mov", "25")
+    early = studio.new(".wav")
+    lead = np.zeros((10 * 1920, source.sounds[0].shape[1]))
+    soundfile.write(early, np.vstack([lead, source.sounds[0]]), 48_000, subtype="FLOAT")
+    late = Fraction(-10, 25)
+    selection = Selection(
+        media=early,
+        picture=PictureChoice(path=source.path, start=late),
+        matte=MatteChoice(path=mattes["clip"], start=late),
+        start=Fraction(45, 25),
+        end=Fraction(60, 25),
+    )
+    folder = tmp_path / "work"
+    folder.mkdir()
+    wants = Wants("proxy", "mask", "mono")
+    work = extract(plan(Work(selection, wants, folder, folder), nothing), nothing)
+    cuts = Cutting(work)(0, 15 * 1920, nothing)
+    assert cuts.proxy is not None
+    assert cuts.mask is not None
+    assert shown(cuts.proxy) == list(range(35, 50))
+    assert covered(cuts.mask) == [number >= 40 for number in range(35, 50)]
+    soon = selection.model_copy(update={"start": Fraction(5, 25)})
+    with pytest.raises(MediaError, match=r"begins 0\.200 s after what is separated"):
+        plan(Work(soon, wants, tmp_path, tmp_path), nothing)
+
+
 def test_a_matte_that_ends_too_early_is_refused_by_its_own_clock(
     studio: Studio, mattes: dict[str, Path], heard: Path, tmp_path: Path
 ) -> None:

@@ -127,20 +127,21 @@ def test_every_boundary_is_rounded_once(
     # No more handles than were asked for, or than there are; and no fewer.
     assert 0 <= before <= handles
     assert tail <= behind <= handles + tail
-    reference = None if timecode is None else rounded(timecode * hz)
     room = before == handles or edge(-before - 1) < low
-    room = room or (reference is not None and reference < edge(0) - edge(-before - 1))
+    room = room or (timecode is not None and timecode < (before + 1) / Fraction(fps))
     assert room
     assert part.begin >= low
     whole = behind - tail
     assert whole == handles or edge(frames + whole + 1) > high
     assert whole == 0 or edge(frames + whole) <= high
-    # The record start is where its timecode is, to the sample nearest to it.
-    if reference is None:
+    # The file begins in the frame that its time reference lies in, at most a sample behind.
+    if timecode is None:
         assert part.time_reference is None
     else:
         assert part.time_reference is not None
-        assert 0 <= part.time_reference == reference - (part.first - part.begin)
+        late = Fraction(part.time_reference, hz) - (timecode - before / Fraction(fps))
+        assert part.time_reference >= 0
+        assert 0 <= late < Fraction(1, hz)
     # Clips that follow one another on the media and the timeline share their boundary.
     after = stem_of(hz, low, high + hz * 60)
     follows = reach(after, Lay(start=start + frames / Fraction(fps), frames=1, rate=fps))
@@ -229,7 +230,7 @@ def test_with_a_timecode_the_file_knows_its_place(separated: Separator, tmp_path
     ):
         held = chunks(stem.path)
         assert set(held) == {"JUNK", "bext", "iXML", "fmt ", "data"}
-        reference = rounded(timecode * 48000) - stem.handle_in
+        reference = -(-(timecode - 2 / rate) * 48000 // 1)
         assert struct.unpack_from("<Q", held["bext"], 338)[0] == reference == stem.time_reference
         told = ElementTree.fromstring(held["iXML"])
         said = {each.tag: each.text for each in told.iter()}

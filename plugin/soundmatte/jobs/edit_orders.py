@@ -233,11 +233,5 @@ def _seen(
     shown = _Footage(timeline, picture, finder)
     if shown.path == heard.path and abs(shown.sync - heard.sync) < 1 / timeline.rate / 2:
         return selection, ()
-    between = shown.sync - heard.sync
-    if between < 0:
-        raise ClipUnfit(
-            f"The sound of {edit_choice.named(clip)} begins before the file of its picture.",
-            hint="Separate it without --mask-track, or cut the sound's file to the picture.",
-        )
-    seen = PictureChoice(path=shown.path, start=between)
+    seen = PictureChoice(path=shown.path, start=shown.sync - heard.sync)
     return selection.model_copy(update={"picture": seen}), shown.notes

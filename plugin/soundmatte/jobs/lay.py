@@ -13,6 +13,7 @@ import hashlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class Reach:
 def reach(stem: Placed, how: Lay) -> Reach:
     """What is laid of a stem: each boundary is rounded once, from its own place.
 
-    The record start is the boundary that the timecode names; handles are counted from there.
+    The time reference is that of the frame with which the file begins.
 
     Raises:
         StemsTooShort: the stem does not reach over the record range. What is missing of its last
@@ -75,22 +76,24 @@ def reach(stem: Placed, how: Lay) -> Reach:
             f"the timeline shows {float(needed[0]):.3f} s to {float(needed[1]):.3f} s of it.",
             hint="Separate that range, with handles of a frame or more.",
         )
-    midnight = None if how.timecode is None else sample_at(how.timecode, rate)
     before = behind = how.handles
     while before and (
-        edge(-before) < there[0] or (midnight is not None and first - edge(-before) > midnight)
+        edge(-before) < there[0] or (how.timecode is not None and how.timecode < before / how.rate)
     ):
         before -= 1
     while behind and edge(how.frames + behind) > there[1]:
         behind -= 1
-    begin = edge(-before)
+    begin, midnight = edge(-before), None
+    if how.timecode is not None:
+        # Rounded up: who asks in which frame that sample lies is told the one that begins there.
+        midnight = ceil((how.timecode - before / how.rate) * rate)
     return Reach(
         begin=begin,
         end=edge(how.frames + behind + how.tail),
         first=first,
         last=last,
         start=how.start - before / how.rate,
-        time_reference=None if midnight is None else midnight - (first - begin),
+        time_reference=midnight,
     )
 
 

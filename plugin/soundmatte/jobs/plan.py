@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: What the working files of a separation need, in bytes for each sample of every channel: the
 #: float cut, the mix, two estimates, two stems, and the stems again in the remuxed file.
 _BYTES_PER_SAMPLE = 4 + 4 + 2 * 4 + 2 * 4 + 2 * 4
+#: Seconds of the picture that may be missing at the beginning: two pictures of slow film.
+_LATE_PICTURE = Fraction(1, 10)
 
 
 def plan(work: Work, progress: Progress) -> Work:
@@ -52,6 +54,7 @@ def plan(work: Work, progress: Progress) -> Work:
             hint="Leave out --style, or use --engine cloud.",
         )
     notes = [*media.warnings, *answer.notes, *_handle_notes(work)]
+    _check_picture(work, span)
     if selection.matte is not None:
         notes += _check_matte(work, span)
     if len(media.audio) > 1:
@@ -94,6 +97,17 @@ def _checked(question: Question) -> Question:
                 hint="Times are counted from the clip's first picture, as in --in and --out.",
             )
     return question
+
+
+def _check_picture(work: Work, span: Span) -> None:
+    """Refuse a picture of its own that begins later than what is separated."""
+    choice = work.selection.picture
+    if choice is not None and choice.start + span.start < -_LATE_PICTURE:
+        late = float(-choice.start - span.start)
+        raise MediaError(
+            f"{choice.path.name} begins {late:.3f} s after what is separated.",
+            hint="Choose a range that has a picture, or separate without the matte.",
+        )
 
 
 def _check_matte(work: Work, span: Span) -> list[str]:

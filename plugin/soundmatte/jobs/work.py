@@ -98,8 +98,9 @@ class Work:
         if self.picture is None:
             return Shown(self.media, span)
         assert self.selection.picture is not None
-        start = self.selection.picture.start
-        return Shown(self.picture, Span(start + span.start, start + span.end))
+        # The plan has seen to it that two pictures at most are missing: all come that much sooner.
+        start = max(Fraction(0), self.selection.picture.start + span.start)
+        return Shown(self.picture, Span(start, start + span.duration))
 
     @property
     def settled(self) -> Mix:
