@@ -49,7 +49,13 @@ def test_what_is_written_is_known_again(tmp_path: Path, name: str) -> None:
 
 def test_an_edl_is_read_at_the_rate_that_is_given_and_not_extended(tmp_path: Path) -> None:
     path = tmp_path / "cut.txt"
-    for start in (b"", b"TITLE: x\n", b"\xef\xbb\xbfTITLE: x\r\nFCM: NON-DROP FRAME\r\n\r\n"):
+    shotcut = b"\n === playlist0 === \n\n"
+    for start in (
+        b"",
+        shotcut,
+        b"TITLE: x\n",
+        b"\xef\xbb\xbfTITLE: x\r\nFCM: NON-DROP FRAME\r\n\r\n",
+    ):
         path.write_bytes(start + EDL)
         assert formats.of(path).name == "edl"
         assert formats.read(path, RATE).duration == 1

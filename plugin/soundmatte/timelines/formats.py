@@ -82,7 +82,13 @@ _MARKS: Final = (
     ("fcp7", re.compile(r".*?<(?:!DOCTYPE\s+)?xmeml\b", re.DOTALL)),
     ("fcpxml", re.compile(r".*?<(?:!DOCTYPE\s+)?fcpxml\b", re.DOTALL)),
     ("kdenlive", re.compile(r".*?<mlt\b", re.DOTALL)),
-    ("edl", re.compile(r"(?:.*?\n)?\s*(?:TITLE:|FCM:|\d{1,6}\s+\S.*?(?:\d\d[:;.,]){3}\d\d)")),
+    # Shotcut writes a headline over each track, and no title.
+    (
+        "edl",
+        re.compile(
+            r"(?:\s*=== .*\n|.*?\n)?\s*(?:TITLE:|FCM:|\d{1,6}\s+\S.*?(?:\d\d[:;.,]){3}\d\d)"
+        ),
+    ),
 )
 #: What editors keep for themselves, by its first bytes or its ending.
 _OWN: Final = (
