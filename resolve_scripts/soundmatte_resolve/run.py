@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterator, NamedTuple
 from soundmatte_resolve import keep
 from soundmatte_resolve.changes import Changes, identity
 from soundmatte_resolve.connect import Session
-from soundmatte_resolve.refusal import Stopped
+from soundmatte_resolve.refusal import Refusal, Stopped
 from soundmatte_resolve.restore import restore
 from soundmatte_resolve.say import Teller
 from soundmatte_resolve.wishes import Wishes
@@ -47,9 +47,15 @@ def changing(run: Run, timeline: Any) -> Iterator[Changes]:
     """For changes that are undone at the end, whatever happens, but for what was kept.
 
     Args:
-        timeline: Resolve's object of the current one.
+        timeline: Resolve's object of the current one; None for none.
+
+    Raises:
+        Refusal: Resolve does not answer; nothing was changed.
     """
     project, own = identity(run.session.project), identity(timeline)
+    # A record without them would be nobody's.
+    if not project["id"] or (timeline is not None and not own["id"]):
+        raise Refusal("Resolve does not answer.", "Close every dialog of its, and try again.")
     record = keep.begun(run.folder, project, own)
     try:
         yield Changes(run.session, timeline, record)
