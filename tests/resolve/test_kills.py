@@ -121,9 +121,9 @@ def test_pitfall_28_without_recovery_nothing_is_put_back(
     assert any("a record was left" in fault for fault in faults)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, "as a record is begun"])
 def test_a_dialog_opens_in_the_middle(
-    share: float,
+    share: float | str,
     bench: Bench,
     calls: dict[str, list[str]],
     tmp_path: Path,
@@ -133,7 +133,9 @@ def test_a_dialog_opens_in_the_middle(
     fake.load(ROUTES["render"].scene(bench.shot))
     before = fake.dump()
     stage.wish(**ROUTES["render"].wishes)
-    fake.turn(modal=int(share * len(calls["render"])))
+    done = calls["render"]
+    asked = len(done) - done[::-1].index("Project.GetUniqueId")
+    fake.turn(modal=asked if isinstance(share, str) else int(share * len(done)))
     ran = stage.run(SEPARATE)
     assert ran.code == 1, ran.said
     assert "unforeseen" not in ran.said, ran.said
