@@ -80,7 +80,7 @@ def test_a_folder_of_final_cuts_passes_for_a_file(tmp_path: Path) -> None:
         (b"hello", "no timeline document"),
         (b"\0" * 5000, "no timeline document"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an AAF"),
-        (gzip.compress(b"<PremiereData/>"), "a compressed project"),
+        (gzip.compress(b"<PremiereData/>", mtime=0), "a compressed project"),
         (b"PK\x03\x04", "an archive"),
         (b"<html><body>xmeml</body></html>", "no timeline document"),
     ],
