@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -167,6 +168,29 @@ def two_stems(timeline: Timeline, start: int = 12, frames: int = 88) -> list[Ste
         )
         made.append(StemTrack(f"Soundmatte {word}", (clip,)))
     return made
+
+
+_VALUE = re.compile(r'>([^<>\s][^<>]*)<|="([^"]*)"')
+_ATTRIBUTE = re.compile(r' [\w.:-]+="[^"]*"')
+_ELEMENT = re.compile(r"<(\w[\w-]*)[^<>]*>[^<>]*</\1>|<\w[^<>]*/>")
+_WRONG = ("", "-1", "0", "1/0s", "9" * 20, "9" * 18, "1e9", "NaN", "-3600s", "TRUE", "é", "0.001")
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    """A document with a few values, attributes or elements wrong, missing or there twice."""
+    for _ in range(draw(st.integers(1, 4))):
+        what = draw(st.sampled_from((_VALUE, _ATTRIBUTE, _ELEMENT, _ELEMENT)))
+        hits = list(what.finditer(text))
+        hit = hits[draw(st.integers(0, len(hits) - 1))]
+        (start, end), new = hit.span(), ""
+        if what is _VALUE:
+            start, end = hit.span(1) if hit[1] is not None else hit.span(2)
+            new = draw(st.sampled_from(_WRONG))
+        elif what is _ELEMENT:
+            new = draw(st.sampled_from(("", 2 * hit[0])))
+        text = text[:start] + new + text[end:]
+    return text
 
 
 def told(clip: Clip) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.timelines.drawing import (
     counted,
+    damaged,
     stem_told,
     stems,
     timelines,
@@ -22,7 +23,12 @@ from tests.timelines.drawing import (
 )
 
 from soundmatte.timelines import fcp7
-from soundmatte.timelines.errors import NotWritable, RateMissing, UnreadableTimeline
+from soundmatte.timelines.errors import (
+    NotWritable,
+    RateMissing,
+    TimelineError,
+    UnreadableTimeline,
+)
 from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
 from stemmux.timebase import Timecode, nearest
 
@@ -341,6 +347,14 @@ def test_ticks_that_another_program_left_behind_are_not_believed(tmp_path: Path)
     assert _clips(fcp7.read(_document(tmp_path, stale)))[0].into == 100 / (24 * _NTSC)
 
 
+def test_a_file_of_endless_channels_is_mistaken(tmp_path: Path) -> None:
+    count = "<channelcount>{}</channelcount>".format
+    for wrong in ("9" * 15, "65", "0"):
+        read = fcp7.read(_document(tmp_path, PREMIERE.replace(count(2), count(wrong))))
+        assert next(c.source.channels for c in _clips(read) if c.source) is None
+        assert fcp7.written(read, [])
+
+
 def test_stems_are_added_to_a_document_of_premiere(tmp_path: Path) -> None:
     path = _document(tmp_path, PREMIERE.replace("\n", "\r\n"))
     before = fcp7.read(path)
@@ -547,3 +561,21 @@ def test_speeds_that_change_or_stand_still(tmp_path: Path) -> None:
         )
         (clip,) = _clips(fcp7.read(_document(tmp_path, text)))
         assert clip.speed == expected
+
+
+@_SAME_FOLDER
+@given(st.data())
+def test_what_is_damaged_is_read_or_refused_with_a_way_out(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    path = _document(tmp_path, data.draw(damaged(PREMIERE)))
+    way_out = "none was needed"
+    try:
+        read = fcp7.read(path)
+        laid = two_stems(read)
+        document = fcp7.extended(path, laid, frozenset(c.number for c in _clips(read)))
+        fcp7.written(read, laid)
+        fcp7.read(_document(tmp_path, document, "new.xml"))
+    except TimelineError as refused:
+        way_out = refused.hint
+    assert way_out

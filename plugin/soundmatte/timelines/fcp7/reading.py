@@ -24,6 +24,8 @@ from soundmatte.timelines.timeline import Clip, Source, Timeline, Track, TrackKi
 from stemmux.timebase import Timecode, drops, frame_at, nearest
 
 _ITEMS = ("clipitem", "generatoritem", "transitionitem")
+#: Of a file; what says more is mistaken.
+_MOST_CHANNELS = 64
 _CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 
 
@@ -287,16 +289,15 @@ class _Reading:
                 words.number(file.word("duration")),
             )
             sounds = file.one("media")
-            channels = (
-                [words.whole(a, "channelcount") for a in sounds.all("audio")] if sounds else []
-            )
+            audios = sounds.all("audio") if sounds else []
+            channels = sum(words.whole(audio, "channelcount") or 0 for audio in audios)
             self._sources[file] = Source(
                 name=file.word("name") or item.word("name"),
                 target=file.word("pathurl"),
                 start=timecode.time if timecode else Fraction(0),
                 duration=frames / rate if frames else None,
                 rate=own,
-                channels=sum(count or 0 for count in channels) or None,
+                channels=channels if 0 < channels <= _MOST_CHANNELS else None,
             )
         return self._sources[file]
 

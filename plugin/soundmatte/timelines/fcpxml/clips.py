@@ -5,9 +5,11 @@ This module must not know documents.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice, takewhile
 from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement
 
@@ -170,7 +172,7 @@ def _gap(
     spine: Element,
     start: int,
     end: int,
-    others: Iterable[Laid],
+    others: Sequence[Laid],
     files: Files,
     first: Fraction,
     rate: Fraction,
@@ -181,11 +183,11 @@ def _gap(
 
 
 def _hang(
-    element: Element, start: int, end: int, local: Fraction, others: Iterable[Laid], files: Files
+    element: Element, start: int, end: int, local: Fraction, others: Sequence[Laid], files: Files
 ) -> None:
-    for other in others:
-        if start <= other.start < end:
-            element.append(other.element(files, local + (other.start - start) / other.rate))
+    first = bisect_left(others, start, key=lambda other: other.start)
+    for other in takewhile(lambda one: one.start < end, islice(others, first, None)):
+        element.append(other.element(files, local + (other.start - start) / other.rate))
 
 
 def _laid(track: Track, rate: Fraction, muted: frozenset[int]) -> Iterator[Laid]:
