@@ -91,7 +91,7 @@ def read(path):
         sounds = container.streams.audio
         return clip(
             duration=Fraction(container.duration, 1000000),
-            rate=video.average_rate if video else None,
+            rate=Fraction(str(video.average_rate)) if video else None,
             size=(video.width, video.height) if video else (None, None),
             channels=[sound.channels for sound in sounds],
         )

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import av
 
@@ -45,6 +46,11 @@ def facts(path: str) -> Facts | None:
         return None
 
 
+def _exact(ratio: Any) -> Fraction:
+    """PyAV's ratios are fractions, or newer ones its own."""
+    return Fraction(ratio.numerator, ratio.denominator)
+
+
 @lru_cache(maxsize=256)
 def _facts(path: str, changed: int) -> Facts:
     with av.open(path) as container:
@@ -54,8 +60,8 @@ def _facts(path: str, changed: int) -> Facts:
         if video is not None:
             frames = video.frames or sum(1 for _ in container.decode(video=0))
         code = video.metadata.get("timecode") if video is not None else None
-        times = [s.duration * s.time_base for s in sounds if s.duration]
-        rate = video.average_rate if video is not None else None
+        times = [s.duration * _exact(s.time_base) for s in sounds if s.duration]
+        rate = _exact(video.average_rate) if video is not None else None
         seconds = times[0] if times else Fraction(container.duration or 0, 1_000_000)
         return Facts(
             rate=rate,

@@ -17,7 +17,7 @@ class _Link:
 
     def __init__(self, port):
         self._socket = socket.create_connection(("127.0.0.1", int(port)))
-        self._stream = self._socket.makefile("rwb")
+        self._stream = self._socket.makefile("rb")
         self._lock = threading.Lock()
         hello = self.ask({"hello": "script", "pid": os.getpid()})
         self.names = hello["names"]
@@ -29,8 +29,7 @@ class _Link:
         """Say a line, hear one. Resolve that has gone hears and says nothing."""
         with self._lock:
             try:
-                self._stream.write(json.dumps(line).encode() + b"\n")
-                self._stream.flush()
+                self._socket.sendall(json.dumps(line).encode() + b"\n")
                 heard = self._stream.readline()
             except OSError:
                 heard = b""
