@@ -579,3 +579,35 @@ def test_what_is_damaged_is_read_or_refused_with_a_way_out(
     except TimelineError as refused:
         way_out = refused.hint
     assert way_out
+
+
+def test_a_clip_may_stand_for_another_that_is_like_it(tmp_path: Path) -> None:
+    """OpenTimelineIO's adapter writes the sound of a clip as a mere reference to its picture."""
+    media = "file:///clips/shot.mov"
+    length = opentimelineio.opentime.TimeRange(
+        opentimelineio.opentime.RationalTime(0, 25), opentimelineio.opentime.RationalTime(90, 25)
+    )
+    edit = opentimelineio.schema.Timeline("edit")
+    for kind in ("Video", "Audio"):
+        track = opentimelineio.schema.Track(kind, kind=kind)
+        for first in (11, 50):
+            reference = opentimelineio.schema.ExternalReference(media, length)
+            used = opentimelineio.opentime.TimeRange(
+                opentimelineio.opentime.RationalTime(first, 25),
+                opentimelineio.opentime.RationalTime(7, 25),
+            )
+            track.append(opentimelineio.schema.Clip("shot", reference, used))
+        edit.tracks.append(track)
+    path = tmp_path / "edit.xml"
+    opentimelineio.adapters.write_to_file(edit, str(path), adapter_name="fcp_xml")
+    assert re.search(r"<clipitem id=\"[^\"]+\"\s*/>", path.read_text(encoding="utf-8"))
+    found = fcp7.read(path)
+    assert [(c.record, c.into, c.enabled) for c in found.tracks[0].clips] == [
+        (c.record, c.into, c.enabled) for c in found.tracks[1].clips
+    ]
+    assert [c.number for c in _clips(found)] == [1, 2, 3, 4]
+    assert {c.source.target for c in _clips(found) if c.source} == {media}
+    quiet = _document(tmp_path, fcp7.extended(path, [], frozenset({3})), "quiet.xml")
+    heard = _clips(fcp7.read(quiet))
+    assert [c.enabled for c in heard] == [True, True, False, True]
+    assert [c.into for c in heard] == [c.into for c in _clips(found)]

@@ -139,12 +139,7 @@ class _Reading:
         same = nearest(start.rate) == nearest(rate)
         frame = start.frame if same else frame_at(start.time, rate)
         self.start = Timecode(frame, rate, start.drop and drops(rate))
-        #: Files and sequences are described once, and then named by their id.
-        self._described: dict[tuple[str, str], Element] = {}
-        for element in root.within():
-            if element.tag in ("file", "sequence") and element.children:
-                key = element.tag, element.attributes.get("id", "")
-                self._described.setdefault(key, element)
+        self._described = described(root)
         self._sources: dict[Element, Source] = {}
 
     @staticmethod
@@ -181,10 +176,12 @@ class _Reading:
 
     def _clips(self, together: Sequence[Element]) -> Iterator[tuple[Clip, tuple[Element, ...]]]:
         rows = [track.all(*_ITEMS) for track in together]
-        for at, item in enumerate(rows[0]):
+        # A clip too may be named by the id of one that is like it.
+        told = [i if i.children else self._described.get(key_of(i), i) for i in rows[0]]
+        for at, item in enumerate(told):
             if item.tag == "transitionitem":
                 continue
-            before, after = _beside(rows[0], at)
+            before, after = _beside(told, at)
             speed, base = self._speed(item), words.rate(item) or self.rate
             extent = self._extent(item, base, before, after)
             if extent is None or extent.end <= extent.start:
@@ -276,7 +273,7 @@ class _Reading:
         file = item.one("file")
         if file is None:
             return None
-        file = self._described.get(("file", file.attributes.get("id", "")), file)
+        file = self._described.get(key_of(file), file)
         # What Premiere makes itself has a file in name only.
         return None if file.one("mediaSource") and not file.word("pathurl") else file
 
@@ -300,6 +297,21 @@ class _Reading:
                 channels=channels if 0 < channels <= _MOST_CHANNELS else None,
             )
         return self._sources[file]
+
+
+def key_of(element: Element) -> tuple[str, str]:
+    """What an element that is described elsewhere is known by."""
+    return element.tag, element.attributes.get("id", "")
+
+
+def described(root: Element) -> dict[tuple[str, str], Element]:
+    """What is described once, and then named by its id."""
+    found: dict[tuple[str, str], Element] = {}
+    for element in root.within():
+        named = element.tag in ("file", "sequence", "clipitem") and "id" in element.attributes
+        if named and element.children:
+            found.setdefault(key_of(element), element)
+    return found
 
 
 def _track(

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import SubElement
 
 from soundmatte.timelines.fcp7 import tracks
 from soundmatte.timelines.fcp7.layout import carried, overlapping, rows, stem_rows, timebase
-from soundmatte.timelines.fcp7.reading import Taken, taken
+from soundmatte.timelines.fcp7.reading import Taken, described, key_of, taken
 from soundmatte.timelines.fcp7.words import number
 from soundmatte.timelines.markup import Changes, Element, document_text
 from soundmatte.timelines.timeline import StemTrack, Timeline
@@ -108,9 +108,10 @@ def extended(path: Path, stems: Sequence[StemTrack], muted: frozenset[int] = fro
     """
     found = taken(path)
     changes = Changes(found.document)
+    known = described(found.document.root)
     for clip in sorted(muted):
         for item in found.places[clip]:
-            _disable(changes, item)
+            _disable(changes, item, known.get(key_of(item), item))
     audio = found.sequence.one("media", "audio")
     before = audio.all("track") if audio else []
     maker = tracks.Maker(
@@ -135,14 +136,29 @@ def extended(path: Path, stems: Sequence[StemTrack], muted: frozenset[int] = fro
     return changes.made()
 
 
-def _disable(changes: Changes, item: Element) -> None:
+def _disable(changes: Changes, item: Element, described: Element) -> None:
+    """Disable a clip; one that stands for another that is like it becomes one of its own."""
     switch = item.one("enabled")
     if switch:
         changes.set_text(switch, "FALSE")
-    else:
-        added = New("enabled")
-        added.text = "FALSE"
-        changes.append(item, added)
+        return
+    if not item.children:
+        for child in described.children:
+            if child.tag != "enabled":
+                changes.append(item, _copied(child))
+    added = New("enabled")
+    added.text = "FALSE"
+    changes.append(item, added)
+
+
+def _copied(element: Element) -> New:
+    """The same element anew; what has an id is named by it."""
+    if element.tag == "file" and "id" in element.attributes:
+        return New("file", id=element.attributes["id"])
+    made = New(element.tag, element.attributes)
+    made.text = element.text
+    made.extend(_copied(child) for child in element.children)
+    return made
 
 
 def _append_audio(changes: Changes, sequence: Element, added: Sequence[New]) -> None:
