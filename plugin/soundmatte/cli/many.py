@@ -252,7 +252,9 @@ def in_words(items: Sequence[Item], took: float) -> list[str]:
     parts += [f"{states[s]} {s}" for s in ("failed", "uncertain", "cancelled") if states[s]]
     parts += [f"{states['waiting']} not begun"] if states["waiting"] else []
     cost = f"; at most {found.usd} USD" if found.usd else ""
-    lines = [f"{len(items)} clips: {', '.join(parts)}{cost}; {lasting(took)}."]
+    lines = [
+        f"{len(items)} clip{'s' * (len(items) != 1)}: {', '.join(parts)}{cost}; {lasting(took)}."
+    ]
     for (state, message, hint), alike in _alike(items).items():
         names = [printable(f"{i.name} ({i.where})" if i.where else i.name) for i in alike]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
