@@ -26,6 +26,7 @@ from tests.media.making import Source as Made
 from tests.media.making import Studio
 from tests.timelines.drawing import counted
 
+from soundmatte.jobs.edit import opened
 from soundmatte.timelines import formats, otio
 from soundmatte.timelines.media import address
 from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
@@ -434,3 +435,19 @@ def test_the_list_shows_number_track_timecode_name_and_media(
     told = shell("timeline", "list", edit, "--json", "--media-root", root).result
     found = told["tracks"][0]["clips"][1]
     assert (found["media"], found["where"]) == ("elsewhere", str(root / "b.mov"))
+
+
+def test_media_in_a_bundle_is_found_there(tmp_path: Path) -> None:
+    bundle = tmp_path / "Edit.fcpxmld"
+    (bundle / "Media").mkdir(parents=True)
+    (bundle / "Media" / "a b.mov").touch()
+    (bundle / "Info.fcpxml").write_text(
+        '<fcpxml version="1.9"><resources><format id="r1" frameDuration="1/25s"/>'
+        '<asset id="r2" start="0s" duration="4s" hasVideo="1" format="r1">'
+        '<media-rep kind="original-media" src="./Media/a%20b.mov"/></asset></resources>'
+        '<project name="P"><sequence format="r1"><spine><asset-clip ref="r2" duration="2s"/>'
+        "</spine></sequence></project></fcpxml>"
+    )
+    found = opened(bundle)
+    clip = found.timeline.tracks[0].clips[0]
+    assert found.media(clip.source) == ("found", str(bundle / "Media" / "a b.mov"))

@@ -74,7 +74,9 @@ def opened(path: Path, roots: Sequence[Path] = (), rate: Fraction | None = None)
             f"{path.name} says itself that it has {float(timeline.rate):.6g} frames per second.",
             hint="Leave out --rate.",
         )
-    return Edit(path.absolute(), format, timeline, Finder(path.absolute(), tuple(roots)))
+    # What lies beside the document counts from it, and within a bundle that is the bundle.
+    beside = path.absolute() / path.name if path.is_dir() else path.absolute()
+    return Edit(path.absolute(), format, timeline, Finder(beside, tuple(roots)))
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,12 @@ class Finder:
 
     def is_there(self, source: Source) -> bool:
         """Whether the file of a source is where the document says."""
-        where = address(source.target or source.name)
-        return any(os.path.isfile(path) for path in _spelled(self._folder / str(where)))
+        written = source.target or source.name
+        return any(
+            os.path.isfile(path)
+            for target in (written, unquote(written))
+            for path in _spelled(self._folder / str(address(target)))
+        )
 
     def _found(self, source: Source) -> Path:
         where = address(source.target or source.name)
