@@ -186,6 +186,25 @@ def test_the_matte_begins_where_the_timeline_shows_it(
     assert one.lay.timecode == 3600 + 10 / RATE
 
 
+@pytest.mark.parametrize(
+    ("record", "into", "wished", "room"),
+    [(10, 0, 12, 0), (4, 0, 12, 6), (4, 0, 5, 5), (0, 20, 12, 12), (0, 28, 20, 7)],
+)
+def test_handles_reach_as_far_as_the_matte(
+    studio: Studio, tmp_path: Path, record: int, into: int, wished: int, room: int
+) -> None:
+    """The shot lies at frames 10 to 40, of a matte that has 75."""
+    film, matte = files(studio)
+    shot = clip(10, 30, 22, film)
+    made = timeline(("video", [shot]), ("video", [clip(record, 47, into, matte)]))
+    finder = Finder(tmp_path / "cut.otio")
+    wish = Wish(mask=made.tracks[1], handles=wished)
+    one = edit_orders.wanted(made, every(made)[0], wish, finder)
+    assert one.selection.handles == room / RATE
+    assert one.lay.handles == wished
+    assert any("has room for handles" in note for note in one.notes) == (room < wished)
+
+
 def test_the_range_is_widened_to_frames_of_the_media(studio: Studio, tmp_path: Path) -> None:
     film, _ = files(studio)
     rate = frame_rate("23.976")

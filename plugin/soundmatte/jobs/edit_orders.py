@@ -226,12 +226,32 @@ def _seen(
         start=None if into is None else into - heard.sync,
     )
     selection = selection.model_copy(update={"matte": choice})
+    notes: tuple[str, ...] = ()
+    if choice.start is not None:
+        room = _room(selection, heard.media, matte, choice.start)
+        if room < selection.handles:
+            selection = selection.model_copy(update={"handles": room})
+            notes = (
+                f"The matte of {edit_choice.named(clip)} has room for handles of "
+                f"{float(room):.2f} s: its stems have no longer ones.",
+            )
     picture = clip if track.kind == "video" else edit_choice.picture_over(timeline, clip, wish.mask)
     if picture is None:
-        return selection, ()
+        return selection, notes
     edit_choice.check(picture)
     shown = _Footage(timeline, picture, finder)
     if shown.path == heard.path and abs(shown.sync - heard.sync) < 1 / timeline.rate / 2:
-        return selection, ()
+        return selection, notes
     seen = PictureChoice(path=shown.path, start=shown.sync - heard.sync)
-    return selection.model_copy(update={"picture": seen}), shown.notes
+    return selection.model_copy(update={"picture": seen}), (*notes, *shown.notes)
+
+
+def _room(selection: Selection, media: Media, matte: Media, start: Fraction) -> Fraction:
+    """Seconds of the matte on the shorter side of the range; 0 where it does not even cover that.
+
+    Args:
+        start: seconds of the matte that lie at the clip's first picture.
+    """
+    begin = selection.start or Fraction(0)
+    end = media.duration if selection.end is None else selection.end
+    return max(Fraction(0), min(begin + start, matte.duration - start - end))
