@@ -37,7 +37,7 @@ class Route:
         """What Resolve holds."""
         jobs = {"format": "mp4", "codec": "H264", "mode": 0, "jobs": 1}
         mask = shot if self.masked else None
-        return scenes.cut(shot, mask=mask, render=jobs)
+        return scenes.cut(shot, mask=mask, render=jobs, knobs={"render_seconds": 0.2})
 
 
 ROUTES = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.resolve import scenes
 from tests.resolve.driving import HERE
+from tests.resolve.fake.versions import PROFILES
 from tests.resolve.pitfall_table import NEVER
 from tests.resolve.pitfalls import Bench, Seen, placed
 from tests.resolve.stage import SEPARATE, Edit, Stage
@@ -74,9 +75,13 @@ def test_pitfall_38_nothing_is_imported_from_the_menu(
     assert ran.code == (0 if guarded else 66), ran.said
 
 
-@pytest.mark.parametrize("profile", ["18.5", "19.1", "20.3", "21.0.4", "21.1"])
-@pytest.mark.parametrize("studio_edition", [True, False], ids=["Studio", "free"])
-@pytest.mark.parametrize("render", ["auto", "always"], ids=["direct", "rendered"])
+@pytest.mark.parametrize(
+    ("profile", "studio_edition", "render"),
+    [
+        *((profile, edition, "auto") for profile in PROFILES for edition in (True, False)),
+        *(("18.5", True, "always"), ("19.1", False, "always"), ("21.0.4", False, "always")),
+    ],
+)
 def test_every_version_and_edition(
     profile: str,
     studio_edition: bool,

@@ -32,7 +32,7 @@ class Knobs:
         picture_lost: a hidden setting leaves the picture out of the file. (22)
         sound_preset: what the preset that writes sound alone is called; None: there is none. (23)
         render: what becomes of a job. (25, 26)
-        render_seconds: how long a job takes at least.
+        render_seconds: how long a job takes at least; 0 is over before anybody looks.
         foreign_render: somebody else's render is under way, or begins once a job is added. (27)
         delete_fails: so many calls of `DeleteClips` do nothing. (29)
         delete_says: what `DeleteClips` answers. (29)

@@ -25,7 +25,7 @@ class World:
         platform: "linux", "darwin" or "win32", as codecs and paths differ by it.
         dialog: a modal dialog is open, and nothing is answered.
         violations: what no script may ever do, as sentences; a test fails that leaves any.
-        lock: held during a call, and by a render while it looks at the timeline.
+        lock: held during a call.
     """
 
     profile: str = "21.1"
