@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from soundmatte_resolve.bridge_client import BridgeClient, BridgeError
-from soundmatte_resolve.refusal import Refusal, Stopped
+from soundmatte_resolve.refusal import EngineGone, Refusal, Stopped
 from soundmatte_resolve.say import Teller
 
 #: Names the engine's command, a JSON list of words, before what was installed does.
@@ -78,6 +78,7 @@ class Engine:
 
         Raises:
             Refusal: the engine cannot, with its own words.
+            EngineGone: it has broken down.
             Stopped: the person wanted it to end; it is cancelled, at the service too.
         """
         assert self._client is not None
@@ -91,7 +92,8 @@ class Engine:
         except BridgeError as error:
             if error.kind == "Cancelled":
                 raise Stopped() from None
-            raise Refusal(str(error), error.hint) from None
+            gone = self._client.failure is not None
+            raise (EngineGone if gone else Refusal)(str(error), error.hint) from None
 
     def _result(self, name: str) -> Dict[str, Any]:
         while True:

@@ -13,6 +13,10 @@ class Refusal(Exception):
         self.hint = hint
 
 
+class EngineGone(Refusal):
+    """The engine has ended; nothing more can be asked of it."""
+
+
 class Stopped(Refusal):
     """The person stopped it."""
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from soundmatte_resolve import choose, timeline_view
 from soundmatte_resolve.choose import Mask
 from soundmatte_resolve.engine import Engine
-from soundmatte_resolve.refusal import Refusal
+from soundmatte_resolve.refusal import EngineGone, Refusal
 from soundmatte_resolve.subject import Subject
 from soundmatte_resolve.timeline_view import Shot
 
@@ -59,6 +59,8 @@ def with_rate(engine: Engine, subject: Subject) -> Tuple[Subject, Dict[str, Any]
         return subject, {}, []
     try:
         told = engine.ask("describe", media=media.path)["clip"]
+    except EngineGone:
+        raise
     except Refusal as refusal:
         return subject, {}, [f"the engine cannot read its file ({refusal})"]
     if not told["frame_rate"]:

@@ -165,6 +165,21 @@ def test_what_the_engine_refuses_is_said_and_nothing_is_changed(stage: Stage, sh
     untouched(before, stage.fake.dump())
 
 
+@pytest.mark.parametrize("request_", ["describe", "estimate", "separate"])
+def test_an_engine_that_breaks_down_renders_nothing(
+    stage: Stage, shot: Source, request_: str
+) -> None:
+    stage.variables["RECORDED_DIES"] = request_
+    stage.fake.load(cut(shot.path))
+    before = stage.fake.dump()
+    ran = stage.run()
+    assert ran.code == 1
+    assert "The engine has ended" in ran.said
+    assert "engine.log" in ran.said
+    assert "render" not in ran.said
+    untouched(before, stage.fake.dump())
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
