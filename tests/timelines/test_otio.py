@@ -138,15 +138,33 @@ def test_what_is_lost_is_said() -> None:
     assert otio.lost(plain) == ()
     rate = RATES[3]
     nested = Clip(1, "n", "nested", None, Fraction(0), Fraction(1), effects=("blur",), speed=None)
+    under = replace(nested, number=2, record=Fraction(1, 2))
     rich = Timeline(
         "cut",
         rate,
         Timecode(0, rate, True),
-        (Track("video", 1, "", (nested,)),),
+        (Track("video", 1, "", (nested, under)),),
         size=(1920, 1080),
         sample_rate=48000,
     )
     assert otio.lost(rich) == tuple(sentence for _, sentence in otio.LOSSES)
+
+
+def test_what_lies_behind_clips_that_overlap_stays_where_it_is(tmp_path: Path) -> None:
+    source = Source("a", "/m/a.mov", duration=Fraction(90), rate=Fraction(25))
+    places = [(0, 4), (2, 4), (5, 1), (8, 2)]
+    made = tuple(
+        Clip(n, "a", "file", source, Fraction(record), Fraction(duration), Fraction(10 * n))
+        for n, (record, duration) in enumerate(places, 1)
+    )
+    timeline = Timeline(
+        "cut", Fraction(25), Timecode(0, Fraction(25), False), (Track("video", 1, "", made),)
+    )
+    path = tmp_path / "cut.otio"
+    path.write_bytes(otio.written(timeline, []))
+    found = [(clip.record, clip.end, clip.into) for clip in clips(otio.read(path))]
+    # The third lies under the second; of that, what the first leaves of it is shown.
+    assert found == [(0, 4, 10), (4, 6, 22), (8, 10, 40)]
 
 
 def test_a_timeline_of_another_format_is_written_with_paths() -> None:

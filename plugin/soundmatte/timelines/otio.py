@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from soundmatte.timelines.errors import MediaMissing
+from soundmatte.timelines.laying import Place, apart
+from soundmatte.timelines.losses import Losses, told
 from soundmatte.timelines.media import address
 from soundmatte.timelines.otio_reading import AUDIO_TYPES, KINDS, loaded, read
 from soundmatte.timelines.timeline import Clip, Source, StemClip, StemTrack, Timeline, Track
@@ -23,13 +25,14 @@ from stemmux.timebase import frame_at
 __all__ = ["LOSSES", "extended", "lost", "read", "written"]
 
 #: What a document cannot carry, and what becomes of it.
-LOSSES: tuple[tuple[str, str], ...] = (
+LOSSES: Losses = (
     ("picture size", "OTIO does not say it; the editor's project does."),
     ("sample rate", "OTIO does not say it; the editor's project does."),
-    ("drop-frame", "OTIO does not say how timecode is counted; the editor's project does."),
+    ("drop frame", "OTIO does not say how timecode is counted; the editor's project does."),
     ("nested timelines", "A nested timeline becomes a clip without media."),
     ("changing speed", "A speed that changes on the way, or is not known, becomes the original."),
     ("effects", "Effects and transitions are left out."),
+    ("overlapping clips", "Of two clips that overlap on one track, the later begins later."),
 )
 _NO_CLIPS: Final = ("Gap", "Filler", "Transition")
 
@@ -75,15 +78,14 @@ def written(
 def lost(timeline: Timeline) -> tuple[str, ...]:
     """What this timeline loses in a new document."""
     clips = [clip for track in timeline.tracks for clip in track.clips]
-    there = {
-        "picture size": timeline.size is not None,
-        "sample rate": timeline.sample_rate is not None,
-        "drop-frame": timeline.start.drop,
-        "nested timelines": any(clip.kind == "nested" for clip in clips),
-        "changing speed": any(clip.speed is None for clip in clips),
-        "effects": any(clip.effects for clip in clips),
-    }
-    return tuple(sentence for what, sentence in LOSSES if there[what])
+    return told(
+        LOSSES,
+        timeline,
+        picture_size=timeline.size is not None,
+        sample_rate=timeline.sample_rate is not None,
+        drop_frame=timeline.start.drop,
+        changing_speed=any(clip.speed is None for clip in clips),
+    )
 
 
 def _spelled(document: dict[str, Any]) -> bytes:
@@ -113,17 +115,17 @@ def _schema(value: Mapping[str, Any]) -> str:
 
 def _track(track: Track, rate: Fraction, muted: frozenset[int]) -> dict[str, Any]:
     children, at = [], 0
-    for clip in track.clips:
-        first, last = frame_at(clip.record, rate), frame_at(clip.end, rate)
-        if first > at:
-            children.append(_gap(first - at, rate))
-        children.append(_clip(clip, last - first, rate, clip.enabled and clip.number not in muted))
-        at = last
+    for place in apart(track.clips, rate):
+        if place.start > at:
+            children.append(_gap(place.start - at, rate))
+        children.append(_clip(place, rate, place.clip.enabled and place.clip.number not in muted))
+        at = place.end
     kind = next(name for name, kind in KINDS.items() if kind == track.kind)
     return _tracked(track.name, kind, track.channels, children, enabled=track.enabled)
 
 
-def _clip(clip: Clip, frames: int, rate: Fraction, enabled: bool) -> dict[str, Any]:
+def _clip(place: Place[Clip], rate: Fraction, enabled: bool) -> dict[str, Any]:
+    clip = place.clip
     source, effects = clip.source, []
     if clip.speed not in (None, 1):
         warp = "LinearTimeWarp" if clip.speed else "FreezeFrame"
@@ -144,7 +146,9 @@ def _clip(clip: Clip, frames: int, rate: Fraction, enabled: bool) -> dict[str, A
         reference = {"OTIO_SCHEMA": "MissingReference.1", **_media(clip.name)}
     else:
         reference = _external(source, clip, rate)
-    start = (source.start if source else 0) + clip.into
+    late = place.late / rate * (clip.speed or Fraction(1))
+    start = (source.start if source else 0) + clip.into + late
+    frames = place.end - place.start
     return _clipped(clip.name, reference, start * rate, frames, rate, effects, enabled)
 
 
@@ -170,16 +174,16 @@ def _path(target: str) -> str:
 
 def _stem_track(track: StemTrack, rate: Fraction) -> dict[str, Any]:
     children, at = [], 0
-    for clip in track.clips:
-        first, last = frame_at(clip.record, rate), frame_at(clip.record + clip.duration, rate)
-        if first > at:
-            children.append(_gap(first - at, rate))
-        children.append(_stem_clip(clip, last - first, rate))
-        at = last
+    for place in apart(track.clips, rate):
+        if place.start > at:
+            children.append(_gap(place.start - at, rate))
+        children.append(_stem_clip(place, rate))
+        at = place.end
     return _tracked(track.name, "Audio", track.channels, children)
 
 
-def _stem_clip(clip: StemClip, frames: int, rate: Fraction) -> dict[str, Any]:
+def _stem_clip(place: Place[StemClip], rate: Fraction) -> dict[str, Any]:
+    clip, frames = place.clip, place.end - place.start
     # An editor counts whole frames of a file, from the frame that its timecode falls into.
     start = frame_at(clip.start, rate)
     reference = {
@@ -188,7 +192,7 @@ def _stem_clip(clip: StemClip, frames: int, rate: Fraction) -> dict[str, Any]:
         "available_range": _range(Fraction(start), Fraction(int(clip.length * rate)), rate),
         "target_url": clip.path,
     }
-    into = Fraction(start + frame_at(clip.into, rate))
+    into = Fraction(start + frame_at(clip.into, rate) + place.late)
     return _clipped(clip.name, reference, into, frames, rate, [], enabled=True)
 
 

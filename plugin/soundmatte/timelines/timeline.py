@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import PurePath
 from typing import Literal
 
 from stemmux.timebase import Timecode
@@ -145,6 +146,17 @@ class StemClip:
     start: Fraction
     rate: int
     channels: int
+
+    @property
+    def end(self) -> Fraction:
+        """Seconds from the timeline's first frame to its end there."""
+        return self.record + self.duration
+
+    @property
+    def source(self) -> Source:
+        """Its file, as that of another clip."""
+        name = PurePath(self.path).name
+        return Source(name, self.path, self.start, self.length, None, self.channels)
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,13 @@ This module must not know elements; `writing` makes them of what is laid out her
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePath
 
 from soundmatte.timelines.errors import NotWritable
-from soundmatte.timelines.timeline import (
-    Clip,
-    Source,
-    StemClip,
-    StemTrack,
-    Timeline,
-    Track,
-    TrackKind,
-)
-from stemmux.timebase import frame_at, nearest
+from soundmatte.timelines.laying import apart
+from soundmatte.timelines.timeline import Clip, Source, StemTrack, Timeline, Track, TrackKind
+from stemmux.timebase import nearest
 
 #: Channels of a track where nobody says how many its files have.
 _PRESUMED_CHANNELS = 2
@@ -91,7 +83,7 @@ def rows(timeline: Timeline, muted: frozenset[int]) -> list[Row]:
             track.name,
             track.enabled,
             _channels(track),
-            tuple(_apart(_pieces(track, timeline.rate, muted), timeline.rate)),
+            tuple(_pieces(track, timeline.rate, muted)),
         )
         for track in timeline.tracks
     ]
@@ -100,20 +92,8 @@ def rows(timeline: Timeline, muted: frozenset[int]) -> list[Row]:
 def stem_rows(stems: Sequence[StemTrack], rate: Fraction) -> list[Row]:
     """The tracks of stems."""
     return [
-        Row(
-            "audio",
-            s.name,
-            True,
-            s.channels,
-            tuple(_apart((_stem(c, rate) for c in s.clips), rate)),
-        )
-        for s in stems
+        Row("audio", stem.name, True, stem.channels, tuple(_stems(stem, rate))) for stem in stems
     ]
-
-
-def overlapping(track: Track) -> bool:
-    """Whether clips of a track lie over one another."""
-    return any(b.record < a.end for a, b in zip(track.clips, track.clips[1:], strict=False))
 
 
 def _channels(track: Track) -> int:
@@ -122,37 +102,28 @@ def _channels(track: Track) -> int:
 
 
 def _pieces(track: Track, rate: Fraction, muted: frozenset[int]) -> Iterator[Piece]:
-    for clip in track.clips:
-        if carried(clip) and clip.source:
-            yield Piece(
-                name=clip.name,
-                source=clip.source,
-                start=frame_at(clip.record, rate),
-                end=frame_at(clip.end, rate),
-                into=clip.into,
-                speed=clip.speed or Fraction(1),
-                enabled=clip.enabled and clip.number not in muted,
-            )
+    for place in apart(filter(carried, track.clips), rate):
+        clip = place.clip
+        assert clip.source is not None
+        speed = clip.speed or Fraction(1)
+        yield Piece(
+            name=clip.name,
+            source=clip.source,
+            start=place.start,
+            end=place.end,
+            into=clip.into + place.late / rate * speed,
+            speed=speed,
+            enabled=clip.enabled and clip.number not in muted,
+        )
 
 
-def _stem(clip: StemClip, rate: Fraction) -> Piece:
-    name = PurePath(clip.path).name
-    return Piece(
-        name=clip.name,
-        source=Source(name, clip.path, clip.start, clip.length, None, clip.channels),
-        start=frame_at(clip.record, rate),
-        end=frame_at(clip.record + clip.duration, rate),
-        into=clip.into,
-        sample_rate=clip.rate,
-    )
-
-
-def _apart(pieces: Iterator[Piece], rate: Fraction) -> Iterator[Piece]:
-    """The pieces without what lies under the one before, which no track can hold."""
-    free = 0
-    for piece in pieces:
-        if piece.end <= max(free, piece.start):
-            continue
-        late = max(0, free - piece.start)
-        yield replace(piece, start=piece.start + late, into=piece.into + late / rate * piece.speed)
-        free = piece.end
+def _stems(track: StemTrack, rate: Fraction) -> Iterator[Piece]:
+    for place in apart(track.clips, rate):
+        yield Piece(
+            name=place.clip.name,
+            source=place.clip.source,
+            start=place.start,
+            end=place.end,
+            into=place.clip.into + place.late / rate,
+            sample_rate=place.clip.rate,
+        )

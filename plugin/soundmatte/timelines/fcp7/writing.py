@@ -13,17 +13,15 @@ from xml.etree.ElementTree import Element as New
 from xml.etree.ElementTree import SubElement
 
 from soundmatte.timelines.fcp7 import tracks
-from soundmatte.timelines.fcp7.layout import carried, overlapping, rows, stem_rows, timebase
+from soundmatte.timelines.fcp7.layout import carried, rows, stem_rows, timebase
 from soundmatte.timelines.fcp7.reading import Taken, described, key_of, taken
 from soundmatte.timelines.fcp7.words import number
+from soundmatte.timelines.losses import FILES_ALONE, PRESUMED_SIZE, Losses, told
 from soundmatte.timelines.markup import Changes, Element, document_text
 from soundmatte.timelines.timeline import StemTrack, Timeline
 
-#: Of a timeline that does not say how large its picture is.
-_PRESUMED_SIZE = (1920, 1080)
-
 #: What a new document cannot carry, and what becomes of it.
-LOSSES: tuple[tuple[str, str], ...] = (
+LOSSES: Losses = (
     ("track names", "Names of tracks are kept for Premiere; other editors number their tracks."),
     (
         "positions between frames",
@@ -34,33 +32,19 @@ LOSSES: tuple[tuple[str, str], ...] = (
         "changing speed",
         "A clip whose speed changes, or that stands still, is left out, with a gap in its place.",
     ),
-    ("nested timelines", "A nested timeline is left out, with a gap of its length in its place."),
-    ("generators", "A title or another thing without a file is left out, with a gap in its place."),
-    ("effects", "Effects and transitions are left out; the clips are as in their files."),
-    ("overlapping clips", "Of two clips that overlap on one track, the later begins later."),
-    (
-        "picture size",
-        "A timeline that does not say how large its picture is becomes one of 1920 × 1080.",
-    ),
-    ("anything else", "Markers, levels, colours and notes are left out."),
+    *FILES_ALONE,
 )
 
 
 def lost(timeline: Timeline) -> tuple[str, ...]:
     """A sentence for each thing of this timeline that a new document does not carry."""
     clips = [clip for track in timeline.tracks for clip in track.clips]
-    frames = [time * timeline.rate for clip in clips for time in (clip.record, clip.end)]
-    kinds = {
-        "track names": any(track.name for track in timeline.tracks),
-        "positions between frames": any(frame.denominator != 1 for frame in frames),
-        "changing speed": any(clip.kind == "file" and not carried(clip) for clip in clips),
-        "nested timelines": any(clip.kind == "nested" for clip in clips),
-        "generators": any(clip.kind == "generator" for clip in clips),
-        "effects": any(clip.effects for clip in clips),
-        "overlapping clips": any(overlapping(track) for track in timeline.tracks),
-        "picture size": timeline.size is None,
-    }
-    return tuple(sentence for what, sentence in LOSSES if kinds.get(what))
+    return told(
+        LOSSES,
+        timeline,
+        track_names=any(track.name for track in timeline.tracks),
+        changing_speed=any(clip.kind == "file" and not carried(clip) for clip in clips),
+    )
 
 
 def written(
@@ -192,7 +176,7 @@ def _whole_clips(found: Taken) -> bool:
 def _picture(video: New, timeline: Timeline, base: int, ntsc: bool) -> None:
     characteristics = SubElement(SubElement(video, "format"), "samplecharacteristics")
     tracks.add_rate(characteristics, base, ntsc)
-    width, height = timeline.size or _PRESUMED_SIZE
+    width, height = timeline.size or PRESUMED_SIZE
     tracks.add_words(characteristics, width=width, height=height, anamorphic="FALSE")
     tracks.add_words(characteristics, pixelaspectratio="square", fielddominance="none")
 

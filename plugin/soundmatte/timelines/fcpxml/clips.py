@@ -6,26 +6,17 @@ This module must not know documents.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
-from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement
 
 from soundmatte.timelines.fcpxml.files import Files, Use
 from soundmatte.timelines.fcpxml.resources import time
+from soundmatte.timelines.laying import apart
 from soundmatte.timelines.markup import legal
-from soundmatte.timelines.timeline import (
-    Clip,
-    Source,
-    StemClip,
-    StemTrack,
-    Timeline,
-    Track,
-    TrackKind,
-)
-from stemmux.timebase import frame_at
+from soundmatte.timelines.timeline import Clip, Source, StemTrack, Timeline, Track, TrackKind
 
 #: Rates that Final Cut conforms, as it writes them.
 _CONFORMED = {
@@ -125,18 +116,9 @@ def carried(clip: Clip) -> bool:
     return clip.kind == "file" and clip.source is not None and clip.speed is not None
 
 
-def overlapping(track: Track) -> bool:
-    """Whether clips of a track lie over one another."""
-    return any(b.record < a.end for a, b in zip(track.clips, track.clips[1:], strict=False))
-
-
 def laid(timeline: Timeline, muted: frozenset[int]) -> list[Laid]:
     """The timeline's own clips: its first picture in the storyline, each other track in a lane."""
-    return [
-        clip
-        for track in timeline.tracks
-        for clip in _apart(_laid(track, timeline.rate, muted), timeline.rate)
-    ]
+    return [clip for track in timeline.tracks for clip in _laid(track, timeline.rate, muted)]
 
 
 def laid_stems(stems: Sequence[StemTrack], timeline: Timeline, lanes: int) -> list[Laid]:
@@ -144,9 +126,7 @@ def laid_stems(stems: Sequence[StemTrack], timeline: Timeline, lanes: int) -> li
     return [
         clip
         for number, track in enumerate(stems, lanes + 1)
-        for clip in _apart(
-            (_stem(c, track, -number, timeline.rate) for c in track.clips), timeline.rate
-        )
+        for clip in _stems(track, -number, timeline.rate)
     ]
 
 
@@ -191,50 +171,41 @@ def _hang(
 
 
 def _laid(track: Track, rate: Fraction, muted: frozenset[int]) -> Iterator[Laid]:
-    for clip in track.clips:
-        if carried(clip) and clip.source and clip.speed is not None:
-            yield Laid(
-                kind=track.kind,
-                name=clip.name,
-                source=clip.source,
-                rate=rate,
-                start=frame_at(clip.record, rate),
-                end=frame_at(clip.end, rate),
-                into=clip.into,
-                lane=track.number - 1 if track.kind == "video" else -track.number,
-                speed=clip.speed,
-                enabled=clip.enabled and track.enabled and clip.number not in muted,
-                role=_role(track.name),
-            )
+    for place in apart(filter(carried, track.clips), rate):
+        clip = place.clip
+        assert clip.source is not None
+        assert clip.speed is not None
+        yield Laid(
+            kind=track.kind,
+            name=clip.name,
+            source=clip.source,
+            rate=rate,
+            start=place.start,
+            end=place.end,
+            into=clip.into + place.late / rate * clip.speed,
+            lane=track.number - 1 if track.kind == "video" else -track.number,
+            speed=clip.speed,
+            enabled=clip.enabled and track.enabled and clip.number not in muted,
+            role=_role(track.name),
+        )
 
 
-def _stem(clip: StemClip, track: StemTrack, lane: int, rate: Fraction) -> Laid:
-    name = PurePath(clip.path).name
-    return Laid(
-        kind="audio",
-        name=clip.name,
-        source=Source(name, clip.path, clip.start, clip.length, None, clip.channels),
-        rate=rate,
-        start=frame_at(clip.record, rate),
-        end=frame_at(clip.record + clip.duration, rate),
-        into=clip.into,
-        lane=lane,
-        role=_role(track.name),
-        sample_rate=clip.rate,
-    )
+def _stems(track: StemTrack, lane: int, rate: Fraction) -> Iterator[Laid]:
+    for place in apart(track.clips, rate):
+        yield Laid(
+            kind="audio",
+            name=place.clip.name,
+            source=place.clip.source,
+            rate=rate,
+            start=place.start,
+            end=place.end,
+            into=place.clip.into + place.late / rate,
+            lane=lane,
+            role=_role(track.name),
+            sample_rate=place.clip.rate,
+        )
 
 
 def _role(name: str) -> str:
     """A track's name as a role; what is behind a dot would be a part of one."""
     return legal(name.replace(".", " "))
-
-
-def _apart(clips: Iterable[Laid], rate: Fraction) -> Iterator[Laid]:
-    """The clips without what lies under the one before."""
-    free = 0
-    for clip in clips:
-        if clip.end <= max(free, clip.start):
-            continue
-        late = max(0, free - clip.start)
-        yield replace(clip, start=clip.start + late, into=clip.into + late / rate * clip.speed)
-        free = clip.end

@@ -13,12 +13,10 @@ from typing import Protocol
 from xml.etree.ElementTree import Element, SubElement
 
 from soundmatte.timelines.fcpxml.resources import time
+from soundmatte.timelines.losses import PRESUMED_SIZE
 from soundmatte.timelines.markup import legal
 from soundmatte.timelines.timeline import Source, TrackKind
 from soundmatte.timelines.urls import file_url
-
-#: Of a timeline that does not say how large its picture is.
-_PRESUMED_SIZE = (1920, 1080)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Files:
         """The id of the format of a rate."""
         if rate not in self._forms:
             name = self._forms[rate] = self._new_id()
-            width, height = self.size or _PRESUMED_SIZE
+            width, height = self.size or PRESUMED_SIZE
             form = Element("format", id=name, frameDuration=time(1 / rate))
             form.set("width", str(width))
             form.set("height", str(height))

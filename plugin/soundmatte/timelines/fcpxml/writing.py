@@ -21,12 +21,12 @@ from soundmatte.timelines.fcpxml.clips import (
     connected,
     laid,
     laid_stems,
-    overlapping,
 )
 from soundmatte.timelines.fcpxml.elements import ITEMS, lane
 from soundmatte.timelines.fcpxml.files import Files
 from soundmatte.timelines.fcpxml.reading import Taken, taken
 from soundmatte.timelines.fcpxml.resources import seconds, time
+from soundmatte.timelines.losses import FILES_ALONE, Losses, told
 from soundmatte.timelines.markup import Changes, Element, document_text, legal
 from soundmatte.timelines.timeline import StemTrack, Timeline
 
@@ -38,7 +38,7 @@ _BEFORE = frozenset(
 ) | {"mc-source", "audition", "caption", "spine"}
 
 #: What a new document cannot carry, and what becomes of it.
-LOSSES: tuple[tuple[str, str], ...] = (
+LOSSES: Losses = (
     (
         "tracks",
         "There are no tracks: the lowest picture becomes the storyline, and everything else is "
@@ -47,34 +47,20 @@ LOSSES: tuple[tuple[str, str], ...] = (
     ("disabled tracks", "Of a track that is off, each clip is disabled."),
     ("positions between frames", "Every boundary is moved to the nearest frame of the timeline."),
     ("changing speed", "A clip whose speed changes is left out, with a gap in its place."),
-    ("nested timelines", "A nested timeline is left out, with a gap of its length in its place."),
-    ("generators", "A title or another thing without a file is left out, with a gap in its place."),
-    ("effects", "Effects and transitions are left out; the clips are as in their files."),
-    ("overlapping clips", "Of two clips that overlap on one track, the later begins later."),
-    (
-        "picture size",
-        "A timeline that does not say how large its picture is becomes one of 1920 × 1080.",
-    ),
-    ("anything else", "Markers, levels, colours and notes are left out."),
+    *FILES_ALONE,
 )
 
 
 def lost(timeline: Timeline) -> tuple[str, ...]:
     """A sentence for each thing of this timeline that a new document does not carry."""
     clips = [clip for track in timeline.tracks for clip in track.clips]
-    frames = [time * timeline.rate for clip in clips for time in (clip.record, clip.end)]
-    kinds = {
-        "tracks": len(timeline.tracks) > 1,
-        "disabled tracks": not all(track.enabled for track in timeline.tracks),
-        "positions between frames": any(frame.denominator != 1 for frame in frames),
-        "changing speed": any(clip.kind == "file" and not carried(clip) for clip in clips),
-        "nested timelines": any(clip.kind == "nested" for clip in clips),
-        "generators": any(clip.kind == "generator" for clip in clips),
-        "effects": any(clip.effects for clip in clips),
-        "overlapping clips": any(overlapping(track) for track in timeline.tracks),
-        "picture size": timeline.size is None,
-    }
-    return tuple(sentence for what, sentence in LOSSES if kinds.get(what))
+    return told(
+        LOSSES,
+        timeline,
+        tracks=len(timeline.tracks) > 1,
+        disabled_tracks=not all(track.enabled for track in timeline.tracks),
+        changing_speed=any(clip.kind == "file" and not carried(clip) for clip in clips),
+    )
 
 
 def written(

@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from soundmatte.timelines.errors import NotWritable
 from soundmatte.timelines.kdenlive.rows import Row, channels, row, stem_row, width
+from soundmatte.timelines.losses import PRESUMED_SIZE
 from soundmatte.timelines.markup import legal
 from soundmatte.timelines.timeline import StemTrack, Timeline
 from stemmux.timebase import frame_rate
@@ -28,7 +29,6 @@ from stemmux.timebase import frame_rate
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 #: Read by MLT as pictures; everything else by ffmpeg.
 _STILLS = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".tga", ".tif", ".tiff"))
-_FULL_HD = (1920, 1080)
 #: Names of profiles by size and rate; Kdenlive from 23.04 on warns of NTSC rates without one.
 _SIZES = {(1920, 1080): "atsc_1080p", (1280, 720): "atsc_720p", (3840, 2160): "uhd_2160p"}
 _RATES = {Fraction(rate): str(rate) for rate in (24, 25, 30, 50, 60)}
@@ -96,7 +96,7 @@ class _Project:
 
     def _profile(self) -> Element:
         rate = self.timeline.rate
-        width, height = self.timeline.size or _FULL_HD
+        width, height = self.timeline.size or PRESUMED_SIZE
         shape = Fraction(width, height)
         numbers = {
             "frame_rate_num": rate.numerator,
@@ -137,7 +137,7 @@ class _Project:
             "enableproxy": 0,
             "generateproxy": 0,
         }
-        size = _SIZES.get(self.timeline.size or _FULL_HD)
+        size = _SIZES.get(self.timeline.size or PRESUMED_SIZE)
         rate = _RATES.get(self.timeline.rate)
         if size and rate:
             settings["profile"] = f"{size}_{rate}"

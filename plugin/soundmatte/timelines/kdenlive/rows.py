@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
 from soundmatte.timelines.errors import MediaMissing
+from soundmatte.timelines.laying import apart
+from soundmatte.timelines.losses import FILES_ALONE, Losses, told
 from soundmatte.timelines.media import address
 from soundmatte.timelines.timeline import Clip, StemTrack, Timeline, Track
 from stemmux.timebase import frame_at
@@ -21,7 +22,7 @@ from stemmux.timebase import frame_at
 _WIDTHS = (2, 4, 6)
 
 #: What a project cannot carry, and what becomes of it.
-LOSSES: Final = (
+LOSSES: Final[Losses] = (
     ("start timecode", "In Kdenlive every timeline begins at 00:00:00:00."),
     ("clip names", "Clips are called as their files are."),
     ("links", "The picture and the sound of a clip are not linked."),
@@ -31,16 +32,8 @@ LOSSES: Final = (
         "timeline.",
     ),
     ("speed", "A clip at another speed is left out, with a gap in its place."),
-    ("nested timelines", "A nested timeline is left out, with a gap of its length in its place."),
-    ("generators", "A title or another thing without a file is left out, with a gap in its place."),
-    ("effects", "Effects and transitions are left out; the clips are as in their files."),
-    ("overlapping clips", "Of two clips that overlap on one track, the later begins later."),
     ("channels", "A project has 2, 4 or 6 channels; what has more is mixed down."),
-    (
-        "picture size",
-        "A timeline that does not say how large its picture is becomes one of 1920 × 1080.",
-    ),
-    ("anything else", "Markers, levels, colours and notes are left out."),
+    *FILES_ALONE,
 )
 
 
@@ -84,29 +77,27 @@ class Row:
 
 def row(track: Track, rate: Fraction, muted: frozenset[int]) -> Row:
     """A track of the timeline, without what its format cannot carry."""
-    pieces: list[Piece] = []
-    for clip in sorted(track.clips, key=lambda clip: clip.record):
-        resource = _resource(clip)
-        if resource is None or clip.source is None:
-            continue
-        first, end = frame_at(clip.record, rate), frame_at(clip.end, rate)
-        late = max(0, pieces[-1].end - first) if pieces else 0
-        if end > first + late:
-            into = max(0, frame_at(clip.into, rate)) + late
-            length = clip.source.duration or Fraction(0)
-            enabled = clip.enabled and clip.number not in muted
-            frames = end - first - late
-            pieces.append(Piece(resource, first + late, into, frames, length, enabled))
+    pieces = []
+    for place in apart((clip for clip in track.clips if _resource(clip)), rate):
+        clip, resource = place.clip, _resource(place.clip)
+        assert resource is not None
+        assert clip.source is not None
+        into = max(0, frame_at(clip.into, rate)) + place.late
+        length = clip.source.duration or Fraction(0)
+        enabled = clip.enabled and clip.number not in muted
+        frames = place.end - place.start
+        pieces.append(Piece(resource, place.start, into, frames, length, enabled))
     return Row(track.name, track.kind == "audio", tuple(pieces), track.enabled)
 
 
 def stem_row(track: StemTrack, rate: Fraction) -> Row:
     """A track of stems."""
     pieces = []
-    for clip in track.clips:
-        first, end = frame_at(clip.record, rate), frame_at(clip.record + clip.duration, rate)
-        into = frame_at(clip.into, rate)
-        pieces.append(Piece(str(address(clip.path)), first, into, end - first, clip.length))
+    for place in apart(track.clips, rate):
+        into = frame_at(place.clip.into, rate) + place.late
+        frames = place.end - place.start
+        resource = str(address(place.clip.path))
+        pieces.append(Piece(resource, place.start, into, frames, place.clip.length))
     return Row(track.name, sound=True, pieces=tuple(pieces))
 
 
@@ -128,21 +119,17 @@ def lost(timeline: Timeline) -> tuple[str, ...]:
     """A sentence for each thing of this timeline that a project does not carry."""
     clips = [clip for track in timeline.tracks for clip in track.clips]
     files = [clip for clip in clips if clip.kind == "file"]
-    there = {
-        "start timecode": timeline.start.frame != 0,
-        "clip names": any(clip.name != _name(clip) for clip in files),
-        "links": _linked(timeline),
-        "positions between frames": any(_between(clip, timeline.rate) for clip in clips),
-        "speed": any(clip.speed != 1 for clip in files),
-        "nested timelines": any(clip.kind == "nested" for clip in clips),
-        "generators": any(clip.kind == "generator" for clip in clips),
-        "effects": any(clip.effects for clip in clips),
-        "overlapping clips": any(_overlaps(track) for track in timeline.tracks),
-        "channels": max(channels(timeline), default=0) > _WIDTHS[-1],
-        "picture size": timeline.size is None and bool(clips),
-        "anything else": False,
-    }
-    return tuple(sentence for what, sentence in LOSSES if there[what])
+    return told(
+        LOSSES,
+        timeline,
+        start_timecode=timeline.start.frame != 0,
+        clip_names=any(clip.name != _name(clip) for clip in files),
+        links=_linked(timeline),
+        positions_between_frames=any(_between(clip, timeline.rate) for clip in clips),
+        speed=any(clip.speed != 1 for clip in files),
+        channels=max(channels(timeline), default=0) > _WIDTHS[-1],
+        picture_size=timeline.size is None and bool(clips),
+    )
 
 
 def _resource(clip: Clip) -> str | None:
@@ -171,8 +158,3 @@ def _linked(timeline: Timeline) -> bool:
 
 def _between(clip: Clip, rate: Fraction) -> bool:
     return any((time * rate).denominator > 1 for time in (clip.record, clip.duration, clip.into))
-
-
-def _overlaps(track: Track) -> bool:
-    clips = sorted(track.clips, key=lambda clip: clip.record)
-    return any(one.end > other.record for one, other in pairwise(clips))
