@@ -232,3 +232,31 @@ def validated(document: bytes, definition: str) -> None:
     dtd = etree.DTD(str(Path(__file__).with_name(definition)))
     valid = dtd.validate(etree.fromstring(document))
     assert valid, [str(error) for error in dtd.error_log.filter_from_errors()]
+
+
+#: A file that a document describes in full.
+FILE = Source("a.mov", "/media/a.mov", Fraction(0), Fraction(100), Fraction(25), 2)
+
+
+def a_timeline(*clips: Clip, rate: Fraction = Fraction(25)) -> Timeline:
+    """A timeline with one picture track."""
+    track = Track("video", 1, "", clips)
+    return Timeline("T", rate, Timecode(0, rate, False), counted([track]), (1280, 720), 48000)
+
+
+def a_clip(kind: str = "file", **changes: object) -> Clip:
+    """Four seconds of that file, from the timeline's first frame."""
+    source = FILE if kind == "file" else None
+    fields = {"number": 1, "name": "a", "kind": kind, "source": source}
+    fields |= {"record": Fraction(0), "duration": Fraction(4)}
+    return Clip(**(fields | changes))  # type: ignore[arg-type]
+
+
+#: By what a format of files alone loses: a clip that shows it.
+LOST = {
+    "changing speed": a_clip(speed=None),
+    "nested timelines": a_clip("nested"),
+    "generators": a_clip("generator"),
+    "effects": a_clip(effects=("Blur",)),
+    "positions between frames": a_clip(record=Fraction(1, 50), duration=Fraction(3)),
+}

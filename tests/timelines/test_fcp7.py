@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.timelines.drawing import (
-    counted,
+    LOST,
+    a_clip,
+    a_timeline,
     damaged,
     stem_told,
     stems,
@@ -29,7 +31,7 @@ from soundmatte.timelines.errors import (
     TimelineError,
     UnreadableTimeline,
 )
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Clip, Source, Timeline
 from stemmux.timebase import Timecode, nearest
 
 _NTSC = Fraction(1000, 1001)
@@ -143,36 +145,12 @@ def test_constant_speeds_are_kept(tmp_path: Path, data: st.DataObject) -> None:
         assert told(one) | {"into": other.into} == told(other)
 
 
-def _timeline(*clips: Clip, rate: Fraction = Fraction(25)) -> Timeline:
-    track = Track("video", 1, "", clips)
-    return Timeline("T", rate, Timecode(0, rate, False), counted([track]), (1280, 720), 48000)
-
-
-FILE = Source("a.mov", "/media/a.mov", Fraction(0), Fraction(100), Fraction(25), 2)
-
-
-def _clip(kind: str = "file", **changes: object) -> Clip:
-    source = FILE if kind == "file" else None
-    fields = {"number": 1, "name": "a", "kind": kind, "source": source}
-    fields |= {"record": Fraction(0), "duration": Fraction(4)}
-    return Clip(**(fields | changes))  # type: ignore[arg-type]
-
-
-LOST = {
-    "changing speed": _clip(speed=None),
-    "nested timelines": _clip("nested"),
-    "generators": _clip("generator"),
-    "effects": _clip(effects=("Blur",)),
-    "positions between frames": _clip(record=Fraction(1, 50), duration=Fraction(3)),
-}
-
-
 @pytest.mark.parametrize("what", LOST)
 def test_what_is_lost_is_said(tmp_path: Path, what: str) -> None:
-    second = _clip(record=Fraction(4))
-    made = _timeline(LOST[what], second)
+    second = a_clip(record=Fraction(4))
+    made = a_timeline(LOST[what], second)
     sentences = dict(fcp7.LOSSES)
-    assert fcp7.lost(_timeline(_clip(), second)) == ()
+    assert fcp7.lost(a_timeline(a_clip(), second)) == ()
     assert sentences[what] in fcp7.lost(made)
     read = fcp7.read(_document(tmp_path, fcp7.written(made, [])))
     # What comes behind stays where it is.
@@ -180,8 +158,8 @@ def test_what_is_lost_is_said(tmp_path: Path, what: str) -> None:
 
 
 def test_clips_that_overlap_are_laid_one_behind_the_other(tmp_path: Path) -> None:
-    made = _timeline(
-        _clip(), _clip(record=Fraction(2)), _clip(record=Fraction(3), duration=Fraction(1))
+    made = a_timeline(
+        a_clip(), a_clip(record=Fraction(2)), a_clip(record=Fraction(3), duration=Fraction(1))
     )
     assert dict(fcp7.LOSSES)["overlapping clips"] in fcp7.lost(made)
     read = fcp7.read(_document(tmp_path, fcp7.written(made, [])))
@@ -190,7 +168,7 @@ def test_clips_that_overlap_are_laid_one_behind_the_other(tmp_path: Path) -> Non
 
 def test_a_rate_that_the_format_cannot_say_is_refused() -> None:
     with pytest.raises(NotWritable, match=r"12\.5 frames"):
-        fcp7.written(_timeline(_clip(), rate=Fraction(25, 2)), [])
+        fcp7.written(a_timeline(a_clip(), rate=Fraction(25, 2)), [])
 
 
 def test_paths_of_other_systems_become_urls(tmp_path: Path) -> None:
@@ -202,7 +180,7 @@ def test_paths_of_other_systems_become_urls(tmp_path: Path) -> None:
     }
     for target, url in made.items():
         source = Source("a", target, Fraction(0), Fraction(100), Fraction(25), 2)
-        read = fcp7.read(_document(tmp_path, fcp7.written(_timeline(_clip(source=source)), [])))
+        read = fcp7.read(_document(tmp_path, fcp7.written(a_timeline(a_clip(source=source)), [])))
         assert [clip.source.target for clip in _clips(read) if clip.source] == [url]
 
 

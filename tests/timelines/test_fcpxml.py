@@ -11,6 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.timelines.drawing import (
+    LOST,
+    a_clip,
+    a_timeline,
     counted,
     damaged,
     stem_told,
@@ -24,7 +27,7 @@ from tests.timelines.drawing import (
 
 from soundmatte.timelines import fcpxml
 from soundmatte.timelines.errors import RateMissing, TimelineError, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Clip, Timeline, Track
 from stemmux.timebase import Timecode, frame_at
 
 _NTSC = Fraction(1000, 1001)
@@ -118,36 +121,11 @@ def test_another_reader_finds_everything_in_its_place(tmp_path: Path, data: st.D
         assert abs(other[2] - one[2]) <= 1
 
 
-FILE = Source("a.mov", "/media/a.mov", Fraction(0), Fraction(100), Fraction(25), 2)
-
-
-def _timeline(*clips: Clip) -> Timeline:
-    track = Track("video", 1, "", clips)
-    start = Timecode(0, Fraction(25), False)
-    return Timeline("T", Fraction(25), start, counted([track]), (1280, 720), 48000)
-
-
-def _clip(kind: str = "file", **changes: object) -> Clip:
-    source = FILE if kind == "file" else None
-    fields = {"number": 1, "name": "a", "kind": kind, "source": source}
-    fields |= {"record": Fraction(0), "duration": Fraction(4)}
-    return Clip(**(fields | changes))  # type: ignore[arg-type]
-
-
-LOST = {
-    "changing speed": _clip(speed=None),
-    "nested timelines": _clip("nested"),
-    "generators": _clip("generator"),
-    "effects": _clip(effects=("Blur",)),
-    "positions between frames": _clip(record=Fraction(1, 50), duration=Fraction(3)),
-}
-
-
 @pytest.mark.parametrize("what", LOST)
 def test_what_is_lost_is_said(tmp_path: Path, what: str) -> None:
-    second = _clip(record=Fraction(4))
-    made = _timeline(LOST[what], second)
-    assert fcpxml.lost(_timeline(_clip(), second)) == ()
+    second = a_clip(record=Fraction(4))
+    made = a_timeline(LOST[what], second)
+    assert fcpxml.lost(a_timeline(a_clip(), second)) == ()
     assert dict(fcpxml.LOSSES)[what] in fcpxml.lost(made)
     read = fcpxml.read(_document(tmp_path, fcpxml.written(made, [])))
     # What comes behind stays where it is.
@@ -155,8 +133,8 @@ def test_what_is_lost_is_said(tmp_path: Path, what: str) -> None:
 
 
 def test_tracks_and_switches_that_become_something_else_are_said(tmp_path: Path) -> None:
-    upper = Track("video", 2, "", (_clip(),), enabled=False)
-    made = replace(_timeline(_clip(), _clip(record=Fraction(2))), size=None)
+    upper = Track("video", 2, "", (a_clip(),), enabled=False)
+    made = replace(a_timeline(a_clip(), a_clip(record=Fraction(2))), size=None)
     made = replace(made, tracks=counted([*made.tracks, upper]))
     wanted = ("tracks", "disabled tracks", "overlapping clips", "picture size")
     sentences = dict(fcpxml.LOSSES)
