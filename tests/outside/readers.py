@@ -16,6 +16,7 @@ from pathlib import Path
 
 import soundfile
 from tests.media.making import Sound, lag
+from tests.outside.melt import played
 
 RATE = 48_000
 _DEMUXERS = {".mov": "qtdemux", ".mp4": "qtdemux", ".mkv": "matroskademux"}
@@ -33,21 +34,19 @@ Reader = Callable[[Path, int, Sound, Sequence[Fraction], Path], Fraction | None]
 
 
 def _said(*words: object) -> str | None:
-    """What a program says; None if it fails. MLT now and then waits for itself for ever."""
-    for patience in (4, 8, 15, 30, 30):
-        try:
-            done = subprocess.run(
-                [str(word) for word in words],
-                capture_output=True,
-                text=True,
-                timeout=patience,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            continue
-        return done.stdout if done.returncode == 0 else None
-    return None
+    """What a program says; None if it fails, or does not end."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in words],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _behind(file: Path, wanted: Sound) -> int | None:
@@ -152,15 +151,9 @@ def mlt(
     )
     if not index:
         return None
-    options = ("vn=1", "acodec=pcm_f32le", f"ar={RATE}", "channels=2", "real_time=-1")
     place = f"audio_index={index.split()[0].strip(',')}"
-    for _ in range(3):
-        # Now and then it ends well without having written anything: ask again.
-        if _said("melt", path, place, "-consumer", f"avformat:{out}", *options) is None:
-            return None
-        if (late := _behind(out, wanted)) is not None:
-            return Fraction(late)
-    return None
+    heard = played(path, out, place)
+    return None if heard is None else Fraction(lag(wanted[:, 0], heard[:, 0]))
 
 
 READERS: dict[str, Reader] = {"ffmpeg": ffmpeg, "gstreamer": gstreamer, "mlt": mlt}

@@ -35,5 +35,5 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Opened]]:
     for visiting, visitor in visits:
         # Nobody waits for a visitor who has left.
         with contextlib.suppress(OSError):
-            visitor.say("left")
+            visitor.leave()
         visiting.close()

@@ -73,9 +73,9 @@ def test_a_price_is_gone_as_soon_as_something_else_is_chosen() -> None:
     seen.begin("choosing")
     choice = Choice(prompt="dog")
     seen.offer(Offer(choice, "At most 1 USD.", (), None))
-    number = seen.look(-1, 0)["offer"]["number"]
+    number = seen.look(-1, 0, "a")["offer"]["number"]
     assert seen.wish("choose", Choice(prompt="cat"))
-    assert seen.look(-1, 0)["offer"] is None
+    assert seen.look(-1, 0, "a")["offer"] is None
     assert not seen.wish("separate", choice, number)
 
 
@@ -84,12 +84,12 @@ def test_an_offer_that_was_taken_cannot_be_taken_again() -> None:
     seen.begin("choosing")
     choice = Choice(prompt="dog")
     seen.offer(Offer(choice, "At most 1 USD.", (), None))
-    number = seen.look(-1, 0)["offer"]["number"]
+    number = seen.look(-1, 0, "a")["offer"]["number"]
     assert seen.wish("separate", choice, number)
     seen.begin("running")
     seen.begin("failed")
     seen.begin("choosing")
-    assert seen.look(-1, 0)["offer"] is None
+    assert seen.look(-1, 0, "a")["offer"] is None
     assert not seen.wish("separate", choice, number)
 
 
@@ -213,7 +213,7 @@ def test_a_cancel_on_the_heels_of_separate_is_not_lost() -> None:
     seen.begin("choosing")
     choice = Choice()
     seen.offer(Offer(choice, "At most 1 USD.", (), None))
-    assert seen.wish("separate", choice, seen.look(-1, 0)["offer"]["number"])
+    assert seen.wish("separate", choice, seen.look(-1, 0, "a")["offer"]["number"])
     assert seen.wish("cancel")
     wish = seen.next(0)
     assert wish is not None
@@ -246,14 +246,40 @@ def test_a_page_that_is_closed_cancels_after_a_grace(
     monkeypatch.setattr(timing, "CLOSED", 0.3)
     visiting, visitor = opened()
     visitor.offered()
-    visitor.say("left")
+    visitor.leave()
     time.sleep(0.1)
     # Loaded again: it looks once more, and so is there.
+    closed, visitor.tab = visitor.tab, "b"
     visitor.forget()
     visitor.look()
     time.sleep(0.5)
     assert visiting.ended is None
-    visitor.say("left")
+    # The word that the first was closed may come late.
+    visitor.say("left", tab=closed)
+    time.sleep(0.5)
+    assert visiting.ended is None
+    visitor.leave()
+    assert isinstance(visiting.result(), PageClosed)
+
+
+@pytest.mark.parametrize("late", ["/state?after=-1&tab=a", "/file/still"])
+def test_what_a_closed_page_had_asked_before_comes_too_late(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    monkeypatch.setattr(timing, "CLOSED", 0.3)
+    visiting, visitor = opened()
+    visitor.look(lambda state: "still" in state.get("files", {}) and state.get("offer"))
+    visitor.leave()
+    assert visitor.ask("GET", late).status == 200
+    assert isinstance(visiting.result(), PageClosed)
+
+
+def test_a_page_that_is_closed_before_it_has_looked_is_gone(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "CLOSED", 0.1)
+    visiting, visitor = opened()
+    visitor.leave()
     assert isinstance(visiting.result(), PageClosed)
 
 
@@ -282,7 +308,7 @@ def test_closed_after_separate_it_goes_on_to_its_end(
     if when == "finished":
         hold.set()
         visitor.at("finished")
-    visitor.say("left")
+    visitor.leave()
     time.sleep(0.3)
     hold.set()
     assert visiting.result() == "the result"

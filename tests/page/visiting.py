@@ -191,17 +191,17 @@ class Visitor:
     """A browser of few words.
 
     Attributes:
-        headers: sent with every request; None in a request's own leaves one out.
+        tab: the page's name, another one whenever it is loaded.
     """
 
     def __init__(self, port: int) -> None:
-        self.port, self.cookie = port, ""
+        self.port, self.cookie, self.tab = port, "", "a"
         self.number, self.seen = -1, dict[str, Any]()
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str | None
     ) -> Answer:
-        """One request as it is; in the names of headers an underscore is a dash."""
+        """One request as it is; in the names of headers an underscore is a dash, and one that is None is left out."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         said: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}"}
         if self.cookie:
@@ -231,12 +231,16 @@ class Visitor:
         """Do something."""
         return self.ask("POST", f"/{act}", json.dumps(words).encode())
 
+    def leave(self) -> None:
+        """Close the page."""
+        self.say("left", tab=self.tab)
+
     def look(self, wanted: Callable[[dict[str, Any]], Any] = lambda state: True) -> dict[str, Any]:
         """What is seen, once it is what is wanted."""
         for _ in range(200):
             if self.seen and wanted(self.seen):
                 return self.seen
-            self.seen = self.ask("GET", f"/state?after={self.number}").json
+            self.seen = self.ask("GET", f"/state?after={self.number}&tab={self.tab}").json
             self.number = self.seen["number"]
         raise AssertionError(self.seen)
 

@@ -7,7 +7,6 @@ that is exact at NTSC rates; it is read back by our own. They need Debian's melt
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import opentimelineio
 import pytest
 import soundfile
 from tests.media.making import Sound, ffmpeg, lag, noise
+from tests.outside.melt import RATE, played
 
 from soundmatte.timelines import fcp7, fcpxml, kdenlive, otio
 from soundmatte.timelines.timeline import (
@@ -34,7 +34,6 @@ from stemmux.timebase import Timecode, frame_rate, sample_at
 
 pytestmark = pytest.mark.outside
 
-RATE = 48_000
 #: Samples that MLT may be away: it rounds the beginning of each frame to a sample, as we do.
 _GRACE = 1
 
@@ -139,21 +138,9 @@ def made(case: Case, source: Source, folder: Path) -> Made:
 
 def rendered(document: Path, frames: int) -> Sound:
     """What MLT plays of a document's first frames."""
-    out = document.with_suffix(".wav")
-    options = ("acodec=pcm_s24le", "ar=48000", "channels=2", "vn=1", "real_time=-1")
-    # Now and then it waits for itself for ever: ask again.
-    for patience in (10, 20, 30):
-        try:
-            command = ["melt", str(document), f"out={frames}"]
-            command += ["-consumer", f"avformat:{out}", *options]
-            subprocess.run(command, check=True, timeout=patience, capture_output=True)
-        except subprocess.TimeoutExpired:
-            continue
-        if out.exists() and soundfile.info(out).frames:
-            heard, rate = soundfile.read(out, always_2d=True)
-            assert rate == RATE
-            return heard
-    raise AssertionError(f"melt plays nothing of {document.name}")
+    heard = played(document, document.with_suffix(".wav"), f"out={frames}")
+    assert heard is not None, f"melt plays nothing of {document.name}"
+    return heard
 
 
 def projected(document: Path) -> Path:

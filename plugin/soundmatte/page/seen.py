@@ -55,7 +55,8 @@ class Seen:
         self._wishes: deque[Wish] = deque()
         self._heard = time.monotonic()
         self._entered = False
-        self._left = False
+        #: The tab that looked last, and the one that was closed last.
+        self._tab, self._closed = "", ""
         self._asking = 0
         #: The person wants what is under way to end.
         self.cancelled = threading.Event()
@@ -125,10 +126,17 @@ class Seen:
 
     # What the browser asks.
 
-    def look(self, after: int, limit: float) -> dict[str, Any]:
-        """All that is seen, once its number is another than `after`, or after `limit` seconds."""
+    def look(self, after: int, limit: float, tab: str) -> dict[str, Any]:
+        """All that is seen, once its number is another than `after`, or after `limit` seconds.
+
+        Args:
+            tab: who looks, in a name of the page's own that is another one whenever it is loaded.
+        """
         with self._lock:
             self._here()
+            # What a closed tab had asked before may come after the word that it was closed.
+            if tab != self._closed:
+                self._tab = tab
             self._asking += 1
             try:
                 self._lock.wait_for(lambda: self._number != after, limit)
@@ -158,14 +166,19 @@ class Seen:
             self._entered = True
             self._here()
 
-    def leave(self) -> None:
-        """The page was closed, or is being loaded again."""
+    def leave(self, tab: str) -> None:
+        """A tab was closed, or is being loaded again."""
         with self._lock:
             self._here()
-            self._left = True
+            self._closed = tab
+
+    @property
+    def _left(self) -> bool:
+        """Whether the tab that looked last was closed, or the only one before it looked."""
+        return bool(self._closed) and self._tab in ("", self._closed)
 
     def _here(self) -> None:
-        self._heard, self._left = time.monotonic(), False
+        self._heard = time.monotonic()
 
     def wish(self, act: Act, choice: Choice | None = None, number: int = 0) -> bool:
         """The person did something; false where that cannot be done (any more).

@@ -167,9 +167,11 @@ class _Request(BaseHTTPRequestHandler):
         elif not self.server.guard.known(self.headers):
             self._refuse(HTTPStatus.FORBIDDEN, "This page is open in another browser.")
         elif path == "/state":
-            after = parse_qs(query).get("after", ["-1"])[0]
+            asked = parse_qs(query)
+            after = asked.get("after", ["-1"])[0]
             number = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else -1
-            view = self.server.seen.look(number, _NEWS)
+            tab = asked.get("tab", [""])[0]
+            view = self.server.seen.look(number, _NEWS, tab)
             self._answer(HTTPStatus.OK, json.dumps(view).encode("ascii"), "application/json")
         elif path in _FILES and (file := self.server.seen.file(_FILES[path])) is not None:
             self._file(file)
@@ -189,7 +191,7 @@ class _Request(BaseHTTPRequestHandler):
         elif not guard.known(self.headers):
             self._refuse(HTTPStatus.FORBIDDEN, "This page is open in another browser.")
         elif self.path == "/left":
-            seen.leave()
+            seen.leave(str(said.get("tab", "")))
             self._answer(HTTPStatus.NO_CONTENT)
         elif self.path in _ACTS:
             self._act(_ACTS[self.path], said)

@@ -14,8 +14,13 @@ let phase = "";
 let unsaid = false; // a choice that the engine has not been told of
 let player = null;
 let timer = 0;
+let tab = name(); // this page, as it was loaded this time
 
 // To and from the engine.
+
+function name() {
+  return Math.random().toString(36).slice(2);
+}
 
 async function say(act, words = {}) {
   const body = JSON.stringify(words);
@@ -30,7 +35,7 @@ async function begin() {
   let failures = 0;
   while (phase !== "over") {
     try {
-      const answer = await fetch(`/state?after=${state.number ?? ""}`);
+      const answer = await fetch(`/state?after=${state.number ?? ""}&tab=${tab}`);
       if (answer.status === 403) return end(await answer.text());
       state = await answer.json();
       failures = 0;
@@ -321,7 +326,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 addEventListener("pagehide", () => {
-  if (phase !== "over") say("left");
+  if (phase !== "over") say("left", { tab });
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted) tab = name(); // brought back, after it has said that it was closed
 });
 
 begin();
