@@ -201,7 +201,11 @@ class Visitor:
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str | None
     ) -> Answer:
-        """One request as it is; in the names of headers an underscore is a dash, and one that is None is left out."""
+        """One request as it is.
+
+        Args:
+            headers: an underscore in a name is a dash; one that is None is left out.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         said: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}"}
         if self.cookie:
