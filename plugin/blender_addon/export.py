@@ -23,6 +23,7 @@ from typing import IO, Any
 import bpy
 
 from . import timing
+from .bridge_client import CREATION, step_back
 from .clip import Clip
 from .refusal import Refusal
 from .seen import Matte, Picture
@@ -39,7 +40,6 @@ _SPARE = 32_000_000
 _NO_ROOM = 1_000_000
 #: Seconds that the second Blender may take to end, once its work is done.
 _LEAVING = 10.0
-_NICENESS = 10
 
 #: A file, and the seconds in it, as "num/den", that lie at the sound's first sample.
 Part = tuple[str, str]
@@ -141,11 +141,6 @@ class Export:
             process.wait(_LEAVING)
 
     def _start(self, command: list[str]) -> None:
-        windows = os.name == "nt"
-        flags = 0
-        if windows:
-            flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
-            flags |= subprocess.CREATE_NO_WINDOW
         try:
             log = open(self._path(_LOG), "wb")  # noqa: SIM115
         except OSError as error:
@@ -161,17 +156,15 @@ class Export:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    start_new_session=not windows,
-                    creationflags=flags,
+                    start_new_session=os.name != "nt",
+                    creationflags=CREATION,
                 )
             except OSError as error:
                 raise Refusal(
                     f"A second Blender could not be started: {command[0]}: {_reason(error)}.",
                     "Check that Blender's program is where it was when this one was started.",
                 ) from None
-        if not windows:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
+        step_back(self._process)
         assert self._process.stdout is not None
         threading.Thread(
             target=_listen, args=(self._process.stdout, self._lines), daemon=True

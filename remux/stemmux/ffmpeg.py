@@ -195,7 +195,9 @@ def run_program(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=os.name != "nt",
+        # A group, not a session: Linux weighs sessions against each other before it asks how nice
+        # their processes are, and whoever runs this may have stepped back for somebody.
+        process_group=None if os.name == "nt" else 0,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     said: deque[str] = deque(maxlen=_TAIL)

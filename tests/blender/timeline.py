@@ -29,7 +29,8 @@ def extension(name):
     """A module of the extension, without what switches it on."""
     if _PACKAGE not in sys.modules:
         package = types.ModuleType(_PACKAGE)
-        package.__path__ = [str(SOURCE)]
+        # The zip lays the one client beside the extension's own modules.
+        package.__path__ = [str(SOURCE), str(SOURCE.parent / "soundmatte" / "hosts")]
         sys.modules[_PACKAGE] = package
     return importlib.import_module(f"{_PACKAGE}.{name}")
 

@@ -65,6 +65,15 @@ def test_what_it_says_is_returned() -> None:
     assert ffmpeg.run_program(child(program), limit=30) == "one\ntwo without an end"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_it_stays_in_the_session_and_out_of_the_group() -> None:
+    """Whoever stepped back for an editor did so with all its programs; Ctrl+C is not theirs."""
+    program = "import os, sys; sys.stderr.write(f'{os.getsid(0)} {os.getpgid(0)} {os.getpid()}')"
+    session, group, own = map(int, ffmpeg.run_program(child(program), limit=30).split())
+    assert session == os.getsid(0)
+    assert group == own
+
+
 def test_an_exit_status_becomes_an_error_with_its_last_words() -> None:
     program = "import sys; sys.stderr.write('first\\nit went wrong'); sys.exit(3)"
     with pytest.raises(FfmpegFailed, match=r"\(3\).*it went wrong") as caught:
