@@ -199,5 +199,5 @@ def test_a_job_is_cancelled_at_the_service_too(
         assert (event["id"], event["kind"]) == (name, "Cancelled")
         assert asked_for("PUT", "cancel") == len(fresh_service.jobs()) == number
         assert only_job().state == "cancelled"
-    assert engine._process.wait(1) == 130
+    assert engine._process.wait(LIMIT) == 130
     assert fresh_service.key not in start.log.decode() + json.dumps(order)

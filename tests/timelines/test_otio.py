@@ -12,7 +12,7 @@ from typing import Any
 
 import opentimelineio as library
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.timelines.drawing import (
     RATES,
@@ -271,6 +271,25 @@ def test_rates_may_be_mixed_and_places_lie_between_frames(tmp_path: Path) -> Non
     assert (second.into, second.duration) == (Fraction(1, 10), Fraction(24001, 48000))
     assert second.source is not None
     assert second.source.rate is None
+
+
+@_SAME_FOLDER
+@given(st.sampled_from(RATES), st.sampled_from((44_100, 48_000)), st.integers(0, 24), st.integers())
+@example(RATES[0], 48_000, 0, 1)
+def test_samples_in_frames_of_a_rate_are_whole_again(
+    tmp_path: Path, rate: Fraction, hz: int, hours: int, samples: int
+) -> None:
+    """As well as a double can say where they lie, behind the timecode that the media begins with."""
+    samples = abs(samples) % 10**6
+    start = round(hours * 3600 * rate)
+    media = schema.ExternalReference("/media/a.wav", span(start, 1e8, float(rate)))
+    place = span(float(start + Fraction(samples, hz) * rate), 10, float(rate))
+    path = saved(tmp_path, cut(float(rate), ("Audio", [schema.Clip("a", media, place)])))
+    (clip,) = clips(otio.read(path))
+    if start == 0 and hz == 48_000:
+        assert clip.into == Fraction(samples, hz)
+    else:
+        assert abs(clip.into * hz - samples) < Fraction(1, 1000)
 
 
 def test_a_part_of_a_track_is_seen_and_all_of_it_counted(tmp_path: Path) -> None:

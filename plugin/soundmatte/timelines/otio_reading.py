@@ -8,6 +8,7 @@ This module must not write anything.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -26,9 +27,14 @@ KINDS: Final = {"Video": "video", "Audio": "audio"}
 AUDIO_TYPES: Final = {1: "Mono", 2: "Stereo", 6: "5.1", 8: "7.1"}
 DAMAGED: Final = "Export it from the editor again."
 _LARGEST: Final = 256 * 1024 * 1024
-#: A floating number is a fraction with a denominator up to that, if one is so close to it.
-_FINEST: Final = 10_000
+#: What others have reckoned with is taken for a fraction with so small a denominator, if one is so
+#: close to it.
+_COARSE: Final = 1_000
 _CLOSE: Final = Fraction(1, 10**8)
+#: Samples in frames of an NTSC rate have large ones: such a fraction must be the number itself, but
+#: for the last places of a double.
+_FINE: Final = (10_000, 100_000, 1_000_000)
+_LAST_PLACES: Final = 4
 
 
 def read(path: Path) -> Timeline:
@@ -302,5 +308,9 @@ def _exact(value: float) -> Fraction:
         found = Fraction(value)
     except (ValueError, OverflowError) as error:
         raise TimeError(f"{value} is no time.") from error
-    near = found.limit_denominator(_FINEST)
-    return near if abs(near - found) <= _CLOSE else found
+    near = found.limit_denominator(_COARSE)
+    if abs(near - found) <= _CLOSE:
+        return near
+    close = Fraction(_LAST_PLACES * math.ulp(value))
+    fine = (found.limit_denominator(finest) for finest in _FINE)
+    return next((near for near in fine if abs(near - found) <= close), found)
