@@ -279,7 +279,7 @@ def test_rates_may_be_mixed_and_places_lie_between_frames(tmp_path: Path) -> Non
 def test_samples_in_frames_of_a_rate_are_whole_again(
     tmp_path: Path, rate: Fraction, hz: int, hours: int, samples: int
 ) -> None:
-    """As well as a double can say where they lie, behind the timecode that the media begins with."""
+    """As exactly as a double says where they lie, behind the timecode that media begin with."""
     samples = abs(samples) % 10**6
     start = round(hours * 3600 * rate)
     media = schema.ExternalReference("/media/a.wav", span(start, 1e8, float(rate)))
