@@ -220,7 +220,7 @@ def _planes(frame: Any) -> NDArray[Any]:
     width = np.dtype(_PLANAR[frame.format.name])
     return np.stack(
         [
-            np.frombuffer(AudioPlane(frame, channel), width)[: frame.samples]
+            np.frombuffer(memoryview(AudioPlane(frame, channel)), width)[: frame.samples]
             for channel in range(frame.layout.nb_channels)
         ]
     )
