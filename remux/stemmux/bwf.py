@@ -46,6 +46,8 @@ _ORDER = (
 )
 _SPEAKERS = {name: 1 << bit for bit, name in enumerate(_ORDER)}
 _SIZE_LIMIT = 0xFFFFFFFF
+#: Formats that soundfile opens too, whose first samples are the encoder's own.
+_LOSSY = ("MP3", "MPEG", "OGG")
 
 
 @dataclass(frozen=True)
@@ -237,11 +239,14 @@ def wave_format(path: Path) -> tuple[WaveFormat, int]:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
-    except soundfile.LibsndfileError as error:
+        # A pipe would never end; and what a lossy codec put in front would be heard.
+        info = soundfile.info(str(path)) if os.path.isfile(path) else None
+    except soundfile.LibsndfileError:
+        info = None
+    if info is None or info.format in _LOSSY:
         raise UnreadableMedia(
             f"{path.name} cannot be read as WAV.", hint="Is it there, and is it a WAV file?"
-        ) from error
+        )
     encoding = _KEPT_AS.get(info.subtype, "f32")
     return WaveFormat(info.samplerate, info.channels, encoding), info.frames
 

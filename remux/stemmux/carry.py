@@ -37,6 +37,8 @@ _OWN_TAGS: dict[str, frozenset[str]] = {
         "season_number episode_sort media_type hd_video compilation gapless_playback"
     ),
 }
+#: Clips whose rate ffmpeg does not hand on when it copies.
+_RATELESS = ("mxf", "dv")
 #: No language at all: what is separated need not be speech (ISO 639-2).
 STEM_LANGUAGE = "zxx"
 
@@ -106,8 +108,8 @@ class Carrying:
             words += _disposition(spec, (), on=self._stem_on(index))
         if self.media.timecode is not None and self.media.video is not None:
             words += ["-metadata:s:v:0", f"timecode={self.media.timecode}"]
-            if self.media.container == "mxf" and RULES[self.container].enables:
-                # Out of MXF, ffmpeg does not know the rate that a track of timecode needs.
+            if self.media.container in _RATELESS and self.container != "mkv":
+                # Out of these, ffmpeg does not know the rate that a track of timecode needs.
                 words += ["-r:v:0", str(self.media.video.rate)]
         if self.container != "mkv":
             for number in range(len(self.cargo.covers)):

@@ -58,12 +58,14 @@ _NOT_IN_MP4 = _listed(
 )
 _NOT_IN_MKV = _listed("qtrle")
 _IN_MXF = _listed("dnxhd dvvideo ffv1 h264 jpeg2000 mpeg2video prores")
-_NOT_SOUND_IN_MOV = _listed("adpcm_ima_wav adpcm_ms flac opus truehd tta wavpack wmav1 wmav2")
-_NOT_SOUND_IN_MP4 = _listed(
-    "adpcm_ima_qt adpcm_ima_wav adpcm_ms pcm_alaw pcm_mulaw pcm_s8 pcm_u8 truehd tta wavpack wmav1 "
-    "wmav2"
+_NOT_SOUND_IN_MOV = _listed(
+    "adpcm_ima_wav adpcm_ms flac opus pcm_bluray pcm_dvd truehd tta wavpack wmav1 wmav2"
 )
-_NOT_SOUND_IN_MKV = _listed("adpcm_ima_qt pcm_f32be pcm_f64be pcm_s8")
+_NOT_SOUND_IN_MP4 = _listed(
+    "adpcm_ima_qt adpcm_ima_wav adpcm_ms pcm_alaw pcm_bluray pcm_dvd pcm_mulaw pcm_s8 pcm_u8 "
+    "truehd tta wavpack wmav1 wmav2"
+)
+_NOT_SOUND_IN_MKV = _listed("adpcm_ima_qt pcm_bluray pcm_dvd pcm_f32be pcm_f64be pcm_s8")
 #: PCM that MXF takes as it is, or with its bytes turned round.
 _SOUND_IN_MXF = _listed("pcm_s16le pcm_s16be pcm_s24le pcm_s24be")
 #: Frames per second that MXF has a code for.
@@ -76,6 +78,19 @@ _RATES_IN_AAC = frozenset(
     [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000]
 )
 _MOST_CHANNELS_IN_AAC = 8
+#: Places of three channels and more that come back from AAC as they went in; in others the encoder
+#: mixes channels up, or loses them.
+_LAYOUTS_IN_AAC = frozenset(
+    {
+        *("FL FR FC", "FL FR BC", "FL FR FC LFE", "FL FR FC BC", "FL FR BL BR", "FL FR SL SR"),
+        *("FL FR FC BL BR", "FL FR FC SL SR", "FL FR FC LFE BC"),
+        *("FL FR FC LFE BL BR", "FL FR FC LFE SL SR", "FL FR FC BL BR BC"),
+        *("FL FR FC BL BR SL SR", "FL FR FC LFE BL BR BC"),
+        *("FL FR FC LFE BL BR SL SR", "FL FR FC LFE BL BR FLC FRC", "FL FR FC BL BR BC SL SR"),
+    }
+)
+#: Channels that mean left and right (or the middle) without being named.
+_UNNAMED = 2
 RATE_IN_MXF = 48_000
 _KINDS = {"mov": "a MOV file", "mp4": "an MP4 file", "mkv": "an MKV file", "mxf": "an MXF file"}
 
@@ -219,6 +234,11 @@ def _sentence(wish: Wish, container: Container) -> str | None:
     return None
 
 
+def another(container: str) -> str:
+    """The hint for who asked for a container that turned out not to do."""
+    return "Name a .mov file." if container.endswith("mkv") else "Name an .mkv file."
+
+
 def holds_picture(codec: str, container: Container) -> bool:
     """Whether a picture of that codec can be copied into the container."""
     if container == "mxf":
@@ -306,6 +326,10 @@ def _aac_stems(wish: Wish) -> str | None:
             return f"An MP4 file cannot carry a stem of {form.channels} channels."
         if form.rate not in _RATES_IN_AAC:
             return f"An MP4 file cannot carry a stem at {form.rate} Hz."
+        places = " ".join(form.speakers)
+        named = form.channels > _UNNAMED and "NONE" not in form.speakers and places
+        if named and places not in _LAYOUTS_IN_AAC:
+            return f"An MP4 file cannot carry a stem with the channels {places}."
     return None
 
 
@@ -351,7 +375,10 @@ REFUSALS: tuple[Refusal, ...] = (
         ("mxf",), "sound at another rate than 48 kHz, and stems in floats or 32 bits", _mxf_sound
     ),
     Refusal(
-        ("mp4",), "stems of more than 8 channels, or at a rate that AAC has no code for", _aac_stems
+        ("mp4",),
+        "stems of more than 8 channels, with channels in places that AAC does not bring back (2.1, "
+        "6.0, 6.1), or at a rate that AAC has no code for",
+        _aac_stems,
     ),
     Refusal(("wav",), "sound of several rates", _one_rate),
 )

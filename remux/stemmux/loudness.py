@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 _GATE = -70.0
 #: At or below this the filter saw silence (LUFS).
 _SILENCE = -120.0
-_TRUE_PEAK = re.compile(r"True peak:\s+Peak:\s+(-?[\d.]+|-inf) dBFS")
+_TRUE_PEAK = re.compile(r"True peak:\s+Peak:\s+(-?[\d.]+|-?inf|-?nan) dBFS")
 _VALUE = re.compile(r"lavfi\.r128\.(M|S|I|LRA)=(\S+)")
+_DAMAGE = re.compile(r"Number of (?:NaNs|Infs): (\S+)")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,30 @@ def _measured(
             duration=duration,
             progress=progress,
         )
-        return [_loudness(out, _of(number, said)) for number, out in enumerate(outs)]
+        found = [_loudness(out, _of(number, said)) for number, out in enumerate(outs)]
+    for sound, (_, doubtful) in zip(sounds, found, strict=True):
+        if doubtful:
+            _check_numbers(sound, 300 + float(duration))
+    return [loudness for loudness, _ in found]
+
+
+def _check_numbers(sound: graph.nodes.FilterableStream, limit: float) -> None:
+    """Look for samples that are no numbers.
+
+    Raises:
+        MediaError: there are some.
+    """
+    import ffmpeg as graph
+
+    counted = sound.filter(
+        "astats", measure_perchannel="none", measure_overall="Number_of_NaNs+Number_of_Infs"
+    )
+    said = run_graph(graph.output(counted, "-", format="null", v="info"), limit=limit)
+    if any(float(count) for count in _DAMAGE.findall(said)):
+        raise MediaError(
+            "The sound has samples that are no numbers, so it has no loudness.",
+            hint="The file is damaged; has it been conformed?",
+        )
 
 
 def _of(number: int, said: str) -> str:
@@ -131,13 +155,18 @@ def _of(number: int, said: str) -> str:
     return summary.partition("[ebur128@")[0]
 
 
-def _loudness(values: Path, said: str) -> Loudness:
+def _loudness(values: Path, said: str) -> tuple[Loudness, bool]:
     """From what the filter noted every 100 ms, and from its last words.
 
     The noted peak is too coarse, and the last words know no loudest moments.
+
+    Returns:
+        The loudness, and whether a value was no number: samples may be none, or silence follows a
+        sound, whose power the filter takes away again and is left with a little less than nothing.
     """
     last = {"I": -math.inf, "LRA": 0.0}
     loudest = {"M": -math.inf, "S": -math.inf}
+    doubtful = False
     if values.exists():
         with values.open(encoding="ascii", errors="replace") as lines:
             for line in lines:
@@ -146,11 +175,8 @@ def _loudness(values: Path, said: str) -> Loudness:
                     continue
                 name, value = match[1], float(match[2])
                 if math.isnan(value):
-                    raise MediaError(
-                        "The sound has samples that are no numbers, so it has no loudness.",
-                        hint="The file is damaged; has it been conformed?",
-                    )
-                if name in last:
+                    doubtful = True
+                elif name in last:
                     last[name] = value
                 elif value > loudest[name]:
                     loudest[name] = value
@@ -158,13 +184,14 @@ def _loudness(values: Path, said: str) -> Loudness:
     if not peaks:
         raise FfmpegFailed("ffmpeg did not say how loud the sound is.", hint="Is it a whole one?")
     nothing = not last["I"] > _GATE
-    return Loudness(
+    loudness = Loudness(
         -math.inf if nothing else last["I"],
         0.0 if nothing else last["LRA"],
         float(peaks[-1]),
         _heard(loudest["M"]),
         _heard(loudest["S"]),
     )
+    return loudness, doubtful
 
 
 def _heard(level: float) -> float:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal
 from stemmux.bwf import wave_format
 from stemmux.cargo import Default, cargo, everything
 from stemmux.containers import CONTAINERS as CONTAINERS
-from stemmux.containers import RATE_IN_MXF, RULES, Container, Wish, refuse
+from stemmux.containers import RATE_IN_MXF, RULES, Container, Wish, another, refuse
 from stemmux.containers import container_of as container_of
+from stemmux.contents import speakers
 from stemmux.errors import (
     ContainerRefused,
     FfmpegFailed,
@@ -44,6 +45,8 @@ _WIDE = {"PCM_32": "s32", "DOUBLE": "f64"}
 _FROM_ZERO = "aresample=48000:async=1:min_hard_comp=0.004:first_pts=0"
 #: Channels that mean left and right (or the middle) without being named.
 _PLAIN = 2
+#: Layouts in place of those that ffmpeg takes so many channels for (2.1, 6.1).
+_UNSPOILT = {3: "3.0", 7: "7.0"}
 
 _log = logging.getLogger(__name__)
 
@@ -151,7 +154,7 @@ def _format(stem: Stem) -> WaveFormat:
             f"The stem {stem.path.name} is empty, or starts before the clip.",
             hint="Choose a WAV file with sound.",
         )
-    return form
+    return dataclasses.replace(form, speakers=speakers(stem.path))
 
 
 def _check_default(default: Default, stems: Sequence[Stem], *, own_sound: bool) -> None:
@@ -239,9 +242,9 @@ def _remux(carrying: Carrying, temporary: Path, progress: Progress | None) -> No
                 duration=media.duration,
                 progress=progress,
             )
-        except (UnreadableMedia, FfmpegFailed) as error:
+        except (ContainerRefused, UnreadableMedia, FfmpegFailed) as error:
             # What comes out of a readable clip is, or is not, what the container can hold.
-            raise ContainerRefused(str(error), hint="Name an .mkv file.") from error
+            raise ContainerRefused(str(error), hint=another(container)) from error
     if RULES[container].enables:
         created = "" if carrying.own_tags else carrying.held.created
         finish(temporary, languages=carrying.languages, created=created)
@@ -279,7 +282,8 @@ def _sound(carrying: Carrying) -> list[str]:
     for number, stem in enumerate(carrying.stems, start=len(tracks)):
         words += [f"-c:a:{number}", *_codec(stem, container, number)]
         # Silence in samples is exact in every container; a delay in its clock is not.
-        filters = ([f"adelay={stem.start}S:all=1"] if stem.start else []) + end
+        filters = [f"adelay={stem.start}S:all=1"] if stem.start else []
+        filters += [*(_places(stem) if container == "mp4" else []), *end]
         words += [f"-filter:a:{number}", ",".join(filters)] if filters else []
     return words
 
@@ -292,6 +296,14 @@ def _codec(stem: Stem, container: Container, number: int) -> list[str]:
         return ["aac", f"-b:a:{number}", str(_AAC_BITRATE * info.channels)]
     form, _ = wave_format(stem.path)
     return [f"pcm_{_WIDE.get(info.subtype, form.encoding)}le"]
+
+
+def _places(stem: Stem) -> list[str]:
+    """A filter that says where unnamed channels are heard, if AAC would spoil what is guessed."""
+    named = speakers(stem.path)
+    layout = _UNSPOILT.get(len(named)) if "NONE" in named else None
+    channels = "|".join(map(str, range(len(named))))
+    return [f"channelmap={channels}:channel_layout={layout}"] if layout else []
 
 
 def _samples_to_end(media: Media) -> int:

@@ -28,6 +28,8 @@ _HOLE = 0.004
 _TICK = 512
 #: First bits of the frame header that AAC has in transport streams, and nowhere else.
 _ADTS = (0xFF, 0xF0)
+#: Samples of decoded frames whose channels lie one behind the other, in numpy's words.
+_PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
 
 class Listener(Protocol):
@@ -196,11 +198,29 @@ def _samples(frames: Sequence[Any]) -> NDArray[np.float64]:
     """Decoded frames, one behind the other, as `[frames, channels]`, full scale ±1."""
     import numpy as np
 
-    data = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
     planar, channels = frames[0].format.is_planar, frames[0].layout.nb_channels
+    data = np.concatenate([_planes(f) if planar else f.to_ndarray() for f in frames], axis=1)
     data = data.T if planar else data.reshape(-1, channels)
     if data.dtype == np.uint8:
         return np.asarray((data - 128.0) / 128.0)
     if np.issubdtype(data.dtype, np.integer):
         return np.asarray(data / float(1 << (8 * data.itemsize - 1)))
     return np.asarray(data, np.float64)
+
+
+def _planes(frame: Any) -> NDArray[Any]:
+    """`[channels, samples]` of a frame whose channels lie one behind the other.
+
+    Plane by plane: PyAV asks for one after the other until there is none, and from eight channels
+    on their list has no end mark, so that it would read on in foreign memory.
+    """
+    import numpy as np
+    from av.audio.plane import AudioPlane
+
+    width = np.dtype(_PLANAR[frame.format.name])
+    return np.stack(
+        [
+            np.frombuffer(memoryview(AudioPlane(frame, channel)), width)[: frame.samples]
+            for channel in range(frame.layout.nb_channels)
+        ]
+    )

@@ -184,7 +184,8 @@ def open_media(path: Path, formats: str = MEDIA_FORMATS) -> Iterator[av.containe
     import av.logging
 
     if not os.path.isfile(path):  # which also answers for names that no file can have
-        what = "is a folder" if os.path.isdir(path) else "is not there"
+        what = "is no file" if os.path.exists(path) else "is not there"
+        what = "is a folder" if os.path.isdir(path) else what
         raise UnreadableMedia(f"{path} {what}.", hint="Check the name.")
     av.logging.set_level(None)
     try:

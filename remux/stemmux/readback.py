@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stemmux.arrival import Arrival, Given, Parts, Sum
 from stemmux.cargo import Cargo
+from stemmux.containers import another
 from stemmux.contents import Contents, contents
 from stemmux.errors import ContainerRefused, MediaError, VerificationFailed
 from stemmux.extract import Cut, extract
@@ -102,7 +103,7 @@ def verify(task: Task, written: Path, progress: Progress | None = None) -> Proof
         raise VerificationFailed(
             f"Of {own + len(task.stems)} audio tracks, {len(found.audio)} can be read "
             f"in a {written.suffix} file.",
-            hint="Name an .mkv file.",
+            hint=another(written.suffix),
         )
     with ExitStack() as stack:
         given = [Given(stem.path, stem.title, stem.start) for stem in task.stems]

@@ -63,20 +63,20 @@ def scan(container: av.container.InputContainer) -> Found:
     found = Found(timecode=_written_timecode(container))
     video = next((s for s in container.streams.video if not _is_cover(s)), None)
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    heads = _Heads(sounds)
     if video is not None and video.codec_context is not None:
-        found.video = _first_picture(container, video, found.warnings)
+        found.video = _first_picture(container, video, heads, found.warnings)
     elif video is not None:
         found.warnings.append("The picture is of an unknown kind; the sound alone is used.")
-    if video is not None:
-        # Only then: a jump back in a sound file ends behind what its encoder put in front.
-        _rewind(container)
-    heads = _heads(container, sounds)
+    if not heads.complete:
+        # After pictures on from where they ended: a jump back may end behind the first sound.
+        heads.listen(container)
     tail = _tail(container, ([video] if found.video else []) + sounds)
     for stream in sounds:
-        if stream.index not in heads:
+        if stream.index not in heads.times:
             found.warnings.append(f"Track {len(found.audio) + 1} holds no sound that can be read.")
             continue
-        first = heads[stream.index]
+        first = heads.times[stream.index]
         found.audio.append(Track(stream, first, max(first, tail.ends.get(stream.index, first))))
     if found.video is not None:
         _finish_picture(found.video, tail, found.warnings)
@@ -107,14 +107,23 @@ def _packets(container: Any, streams: list[Any]) -> Iterable[Any]:
         return
 
 
-def _first_picture(container: Any, stream: Any, warnings: list[str]) -> Track | None:
-    """Decode until the first picture; its time is V0. Then the times of the next ones."""
+def _first_picture(container: Any, stream: Any, heads: _Heads, warnings: list[str]) -> Track | None:
+    """Decode until the first picture; its time is V0. Then the times of the next ones.
+
+    Args:
+        heads: is given the packets of sound that come on the way.
+    """
     import av.error
 
     stream.thread_type = "AUTO"
     first: Any = None
     times: list[int] = []
-    for count, packet in enumerate(_packets(container, [stream])):
+    count = 0
+    for packet in _packets(container, [stream, *heads.sounds]):
+        if packet.stream.index != stream.index:
+            heads.take(packet)
+            continue
+        count += 1
         if packet.pts is not None:
             times.append(packet.pts)
         if first is None:
@@ -170,38 +179,52 @@ def _slack(base: Fraction) -> Fraction:
     return 2 * base + Fraction(1, 2000)
 
 
-def _heads(container: Any, sounds: list[Any]) -> dict[int, Fraction]:
+class _Heads:
     """When each audio track begins: its first packet that can be decoded."""
-    import av.error
 
-    heads: dict[int, Fraction] = {}
-    if not sounds:
-        return heads
-    for count, packet in enumerate(_packets(container, sounds)):
+    def __init__(self, sounds: list[Any]) -> None:
+        self.sounds = sounds
+        #: Seconds on the file's clock, by the index of the stream.
+        self.times: dict[int, Fraction] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more has to come."""
+        return len(self.times) == len(self.sounds)
+
+    def take(self, packet: Any) -> None:
+        """Take one packet, in the order of the file."""
+        import av.error
+
         index = packet.stream.index
-        if index in heads:
-            continue
+        if index in self.times:
+            return
         try:
             frame = next(iter(packet.decode()), None)
         except (av.error.FFmpegError, ValueError):
-            continue
+            return
         time = None if frame is None else frame.pts if frame.pts is not None else packet.pts
         if time is not None and frame is not None:
-            heads[index] = time * (frame.time_base or packet.stream.time_base)
-        if len(heads) == len(sounds) or count > _HEAD:
-            break
-    return heads
+            self.times[index] = time * (frame.time_base or packet.stream.time_base)
+
+    def listen(self, container: Any) -> None:
+        """Take the packets from here on, until each has begun or none does."""
+        for count, packet in enumerate(_packets(container, self.sounds)):
+            self.take(packet)
+            if self.complete or count > _HEAD:
+                break
 
 
 def _rewind(container: Any) -> None:
     """Back to the start, or where nothing can be sought, on from where it is."""
     import av.error
 
-    # A jump to the start itself would end behind what an encoder put in front of it.
+    # A jump to the start itself would end behind what an encoder put in front of it. An FLV file
+    # without an index knows no place at or before its start.
     start = min(0, container.start_time or 0)
-    for target in (start - _BEFORE, start):
+    for target, backward in ((start - _BEFORE, True), (start, True), (start, False)):
         try:
-            container.seek(target, backward=True, any_frame=False)
+            container.seek(target, backward=backward, any_frame=False)
             return
         except (av.error.FFmpegError, OverflowError):
             continue

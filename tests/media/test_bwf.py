@@ -406,3 +406,19 @@ def test_what_is_no_wave_file_is_refused(tmp_path: Path, text: bytes | None) -> 
     with pytest.raises(UnreadableMedia) as caught:
         wave_format(path)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "mp3", "ogg"])
+def test_what_only_looks_like_sound_in_a_wave_file_is_refused(tmp_path: Path, what: str) -> None:
+    """A pipe would be waited for; an MP3 begins with what its encoder put in front."""
+    path = tmp_path / f"x.{what}"
+    if what == "folder" or (what == "pipe" and os.name == "nt"):
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        codec = {"mp3": "libmp3lame", "ogg": "libvorbis"}[what]
+        soundfile.write(tmp_path / "x.wav", noise(1, 48000), 48000)
+        ffmpeg("-i", tmp_path / "x.wav", "-c:a", codec, path)
+    with pytest.raises(UnreadableMedia, match="cannot be read as WAV"):
+        wave_format(path)

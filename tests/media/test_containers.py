@@ -66,6 +66,8 @@ ODD: list[tuple[Container, Change, WaveFormat, str]] = [
     ("mxf", same, WaveFormat(48_000, 1, "f32"), "wider than 24 bits"),
     ("mp4", same, WaveFormat(48_000, 9, "s24"), "9 channels"),
     ("mp4", same, WaveFormat(192_000, 2, "s24"), "192000 Hz"),
+    ("mp4", same, WaveFormat(48_000, 3, "s24", ("FL", "FR", "LFE")), "channels FL FR LFE"),
+    ("mkv", own(codec="pcm_bluray"), STEM, "sound 1 is pcm_bluray"),
     ("wav", same, WaveFormat(44_100, 2, "s24"), "44100 Hz, 48000 Hz"),
 ]
 
@@ -142,6 +144,18 @@ def test_what_is_in_no_table_is_refused_after_it_was_tried(studio: Studio, tmp_p
     with pytest.raises(ContainerRefused) as caught:
         add(probe(source), [stem], tmp_path / "out.mp4")
     assert ".mkv" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_asked_for_mkv_is_not_sent_there(studio: Studio, tmp_path: Path) -> None:
+    source = studio.new(".flv")
+    clip = studio.clip("mov", sample_rate=44100)
+    sound = ("-ac", 1, "-c:a", "nellymoser")
+    ffmpeg("-i", clip.path, "-map", 0, "-c:v", "flv1", *sound, source)
+    stem = Stem(studio.wave(noise(1, 44100), 44100), "Target")
+    with pytest.raises(ContainerRefused) as caught:
+        add(probe(source), [stem], tmp_path / "out.mkv")
+    assert ".mkv" not in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from tests.media.making import Sound, Studio, noise
 
 from stemmux.bwf import Encoding, WaveFormat, WaveWriter
 from stemmux.errors import Cancelled, MediaError, NoAudio, UnreadableMedia
-from stemmux.loudness import Loudness, measure
+from stemmux.loudness import Loudness, measure, measure_waves
 
 RATE = 48000
 
@@ -172,6 +172,21 @@ def test_what_cannot_be_heard_is_minus_infinity(studio: Studio, sound: Sound) ->
     silent = not sound.any()
     for level in (found.true_peak_dbtp, found.max_momentary_lufs, found.max_short_term_lufs):
         assert not silent or level == -math.inf
+
+
+def test_silence_behind_a_sound_is_no_damage(studio: Studio) -> None:
+    """The filter's running sums end a little below nothing there."""
+    samples = np.random.default_rng(1).standard_normal((144_000, 2)) * 0.1
+    heard = measure(studio.wave(samples[:50_000], subtype="PCM_24"))
+    samples[50_000:] = 0
+    silent = studio.wave(samples, subtype="PCM_24")
+    found = measure(silent)
+    assert found == measure_waves([silent])[0]
+    assert found.max_momentary_lufs == heard.max_momentary_lufs
+    assert found.integrated_lufs == pytest.approx(heard.integrated_lufs, abs=1)
+    samples[100] = np.inf
+    with pytest.raises(MediaError, match="no numbers"):
+        measure(studio.wave(samples, subtype="FLOAT"))
 
 
 def test_values_for_programs() -> None:

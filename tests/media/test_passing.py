@@ -71,6 +71,24 @@ def test_samples_of_every_width(studio: Studio, codec: str) -> None:
     assert np.array_equal(samples, noise(1, 9000, 3, bits=8))
 
 
+@pytest.mark.parametrize(
+    ("codec", "channels"),
+    [("aac", 7), ("aac", 8), ("libopus", 8), ("libopus", 16), ("flac", 8), ("dca", 6)],
+)
+def test_many_channels_that_are_decoded_apart(studio: Studio, codec: str, channels: int) -> None:
+    """Beside what the command of ffmpeg decodes of the same file."""
+    out, raw = studio.new(".mkv"), studio.new(".f64")
+    named = () if channels != 7 else ("-af", "aformat=channel_layouts=7.0")
+    more = ("-mapping_family", 255) if channels > 8 else ()
+    wave = studio.wave(noise(2, 9000, channels))
+    ffmpeg("-i", wave, *named, "-c:a", codec, *more, "-strict", -2, out)
+    ffmpeg("-i", out, "-f", "f64le", "-c:a", "pcm_f64le", raw)
+    wanted = np.fromfile(raw).reshape(-1, channels)
+    heard = np.concatenate([block for _, block in Blocks(out).got])
+    assert len(heard) >= len(wanted) > 8000
+    assert np.abs(heard[: len(wanted)] - wanted).max() < 1e-6
+
+
 def test_a_hole_is_no_sound(studio: Studio) -> None:
     """Of a second that is missing nothing is handed on, and what follows has its own place."""
     source, out = studio.clip("mov"), studio.new(".mkv")

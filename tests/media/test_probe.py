@@ -179,6 +179,36 @@ def test_avi_is_read(studio: Studio, codec: str) -> None:
     assert media.constant_rate == 25
 
 
+def test_an_flv_file_without_an_index_is_read_to_its_end(studio: Studio) -> None:
+    """Nothing in it can be jumped to before what was read already."""
+    out = studio.new(".flv")
+    clip = studio.clip("mov", sample_rate=44100)
+    ffmpeg("-i", clip.path, "-c:v", "flv1", "-c:a", "libmp3lame", out)
+    media = probe(out)
+    assert media.picture().frames == FRAMES
+    assert abs(media.track().start - sound(out)[0]) <= MILLISECOND
+    assert media.duration == FRAMES / clip.rate
+    assert media.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words"),
+    [
+        (".webm", ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")),
+        (".webm", ("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libvorbis")),
+        (".mkv", ("-c:v", "copy", "-c:a", "flac")),
+    ],
+)
+def test_sound_before_the_first_picture_is_found(
+    studio: Studio, suffix: str, words: tuple[str, ...]
+) -> None:
+    """A jump to the start of a Matroska file is one to its first picture."""
+    out, clip = studio.new(suffix), studio.clip("mov").path
+    late = ("-itsoffset", "0.7") if suffix == ".mkv" else ()
+    ffmpeg(*late, "-i", clip, "-i", clip, "-map", "0:v", "-map", "1:a", *words, out)
+    assert abs(probe(out).track().start - sound(out)[0]) <= MILLISECOND
+
+
 @pytest.mark.parametrize("kind", ["mp3", "m4a"])
 def test_a_cover_is_no_picture(studio: Studio, kind: str) -> None:
     cover, out = studio.new(".png"), studio.new(f".{kind}")
