@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from soundmatte.engines.engine import Question
 from soundmatte.errors import EngineRefused, UsageError
+from soundmatte.jobs.journal import stamps
 from soundmatte.jobs.work import Work
 from stemmux.errors import MediaError, OutputExists, OutputRefused
 from stemmux.timebase import Span, frame_time
@@ -40,6 +41,7 @@ def plan(work: Work, progress: Progress) -> Work:
     from stemmux.probe import probe
 
     selection = work.selection
+    work = work.having(stamps=stamps(selection))
     media = probe(selection.media)
     track = media.track(selection.track)
     wanted = media.span(selection.start, selection.end)
