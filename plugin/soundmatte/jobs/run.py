@@ -92,7 +92,7 @@ def separate(
         StemmuxError, SoundmatteError: by what stopped it.
     """
     work = Work(selection, engine, output, output, overwrite, accept_doubtful)
-    journal = Journal.open()
+    journal, limit = Journal.open(), load().settings.cache.limit
     key = key_of(work.order, engine.identity)
     left = journal.find(key)
     if left is not None and left.state == "done":
@@ -115,7 +115,7 @@ def separate(
         assert work.separation is not None
         _deliver(work)
         journal.done(job.id, work.separation)
-    cache.prune(load().settings.cache.limit)
+    cache.prune(limit)
     return work.separation
 
 
