@@ -146,9 +146,14 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputRefused(
-            f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
+            f"{folder} has {_size(free)} free; this needs {_size(needed)}.",
             hint="Make room, or name another folder with -o.",
         )
+
+
+def _size(count: float) -> str:
+    """Bytes for a person."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def exists(path: Path) -> OutputExists:
