@@ -56,3 +56,11 @@ def test_a_name_that_the_output_has_no_signs_for_is_no_reason_to_end(
     assert "\\udcff" in said()
     first, second, _ = map(json.loads, said("--json").splitlines())
     assert [Path(first["clip"]), Path(second["clip"])] == [clip, lost]
+
+
+def test_a_name_that_no_file_can_have_is_not_there(shell: Shell, tmp_path: Path) -> None:
+    table = tmp_path / "shots.jsonl"
+    table.write_text(r'{"clip": "a\ud800.mov"}' + "\n" + r'{"clip": "b\u0000.mov"}' + "\n")
+    said = shell("batch", "--manifest", table, "-o", tmp_path / "out")
+    assert said.status == 5, said
+    assert said.out.count("is not there") == 2

@@ -43,9 +43,7 @@ def test_a_clip_that_changes_meanwhile_is_not_delivered(
     assert files(tmp_path) == {"in", "in/clip.mov" if how == "written" else "in/other.mov"}
 
 
-def test_a_matte_that_changes_meanwhile_is_told(
-    clip: Path, studio: Studio, tmp_path: Path
-) -> None:
+def test_a_matte_that_changes_meanwhile_is_told(clip: Path, studio: Studio, tmp_path: Path) -> None:
     matte = Path(shutil.copy(studio.picture("25", 25), tmp_path / "matte.mp4"))
 
     def change(at: str, share: float) -> None:

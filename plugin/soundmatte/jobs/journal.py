@@ -97,7 +97,7 @@ def stamps(selection: Selection) -> dict[Path, Stamp]:
     others = (part.path for part in (selection.matte, selection.picture) if part is not None)
     found = {}
     for path in (selection.media, *others):
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # also of a name that no file can have
             stat = path.stat()
             found[path] = (stat.st_size, stat.st_mtime_ns)
     return found

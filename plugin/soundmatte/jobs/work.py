@@ -204,7 +204,7 @@ class Work:
 def short_name(clip: Path) -> str:
     """The name of a clip without its suffix, shortened where the system needs it."""
     name = clip.stem
-    while len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+    while len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
         name = name[:-1]
     return name
 
