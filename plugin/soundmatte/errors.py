@@ -29,6 +29,10 @@ class EngineRefused(SoundmatteError):
     exit_code = 4
 
 
+class SourceChanged(SoundmatteError):
+    """A clip, a matte or a picture was written again, renamed or deleted while it was used."""
+
+
 class DoubtfulStems(SoundmatteError):
     """The stems are empty or implausible, and were not delivered unasked."""
 

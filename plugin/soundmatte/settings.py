@@ -89,7 +89,7 @@ class Cloud(_Section):
 class Cache(_Section):
     """What engines made and is kept. `limit_gb`: of all of it together."""
 
-    limit_gb: float = Field(default=20.0, ge=0)
+    limit_gb: float = Field(default=20.0, ge=0, allow_inf_nan=False)
 
     @property
     def limit(self) -> int:
@@ -170,11 +170,16 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsRefused(f"The settings file {file} cannot be read.") from error
+        raise SettingsRefused(
+            f"The settings file {file} cannot be read.", hint="It is to be a TOML file in UTF-8."
+        ) from error
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsRefused(f"The settings file {file} is no TOML: {error}.") from error
+        raise SettingsRefused(
+            f"The settings file {file} is no TOML: {error}.",
+            hint="Correct it, or move it away to have the defaults.",
+        ) from error
     for section, body in values.items():
         if not isinstance(body, dict):
             raise SettingsRefused(

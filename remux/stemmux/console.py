@@ -6,6 +6,7 @@ sentence and the way out, never a traceback. This module must not know what the 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from stemmux.errors import Cancelled
 
@@ -56,7 +57,7 @@ class Console:
             print(text, file=sys.stderr)  # noqa: T201
 
     def _line(self, **values: object) -> None:
-        print(json.dumps(values, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201
+        print(json_line(values, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
@@ -98,7 +99,18 @@ class Console:
 
 def print_json(result: Any) -> None:
     """The result of a command, for programs: one JSON object on standard output."""
-    print(json.dumps(result, ensure_ascii=False, default=_plain))  # noqa: T201
+    print(json_line(result, sys.stdout))  # noqa: T201
+
+
+def json_line(value: Any, stream: TextIO) -> str:
+    """A value as JSON that the stream can take, whatever names are in it."""
+    unicode = (stream.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, ensure_ascii=not unicode, default=_plain)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a file name that is no text
+        text = json.dumps(value, default=_plain)
+    return text
 
 
 def _plain(value: object) -> object:
@@ -113,6 +125,10 @@ def answer(command: Callable[[], object], name: str, *, as_json: bool) -> int:
     Errors that were meant for a person become a sentence and a hint. Ctrl+C and a polite request
     to end (SIGTERM) let everything clear up behind itself first.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal or the pipe has no signs for is no reason to end.
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)

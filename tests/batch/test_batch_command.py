@@ -226,6 +226,17 @@ def test_wrong_words_end_with_2_before_any_work(
     assert not Path("out").exists()
 
 
+def test_what_lines_of_a_manifest_say_is_told_line_by_line(
+    shell: Shell, clips: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "shots.csv"
+    table.write_text(f"clip,in\n{clips / 'a.mov'},7\n{clips / 'b.mov'},9\n")
+    said = shell("batch", "--manifest", table, "-o", tmp_path / "out", "--dry-run")
+    assert said.status == 5
+    assert "a.mov (shots.csv, line 2): failed; The range 7.000 s" in said.out
+    assert "b.mov (shots.csv, line 3): failed; The range 9.000 s" in said.out
+
+
 def test_the_same_names_in_one_folder_are_refused(
     shell: Shell, clips: Path, tmp_path: Path
 ) -> None:

@@ -147,6 +147,9 @@ WRONG = [
     ("clip,sound-activity-ranking\nCLIP,7\n", "line 2, column sound-activity-ranking", "'7'"),
     ("clip,prompt\nCLIP,a,b\n", "line 2", "3 cells"),
     ('clip,prompt\nCLIP,"open\n', "line 2", "no CSV"),
+    ("clip,prompt,\nCLIP,,dog\n", "line 2", "3 cells"),
+    ("clip,,prompt\nCLIP,,dog\n", "line 1", "''"),
+    ("\nclip,mask,matte\nCLIP,,\n", "line 2", "twice"),
     ("clip\n", "", "names no clip"),
     ("", "", "names no clip"),
 ]
@@ -175,6 +178,7 @@ def test_a_mistake_is_named_with_its_line_and_column(
         '{"clip": 3}',
         '{"clip": ["a"]}',
         '{"clip": "CLIP", "size": 1}',
+        '{"clip": "CLIP", "mask": "a.mov", "matte": "b.mov"}',
         "[" * 9999,
     ],
 )
@@ -182,6 +186,21 @@ def test_a_json_line_that_is_none_is_named(clip: Path, tmp_path: Path, line: str
     path = written(tmp_path, '{"clip": "CLIP"}\n'.replace("CLIP", str(clip)) + line, "shots.jsonl")
     with pytest.raises(UsageError, match=r"shots\.jsonl, line 2"):
         orders(path, rest(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\nclip,prompt\nCLIP,dog\n",
+        "clip;prompt;;\r\nCLIP;dog;;\r\n;;;\r\n",
+        "\ufeff\r\nclip,prompt,\rCLIP,dog",
+    ],
+)
+def test_what_spreadsheets_leave_around_a_table_is_no_part_of_it(
+    clip: Path, tmp_path: Path, text: str
+) -> None:
+    [line] = read(written(tmp_path, text.replace("CLIP", str(clip))))
+    assert line.words == {"clip": clip, "prompt": "dog"}
 
 
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +22,7 @@ from soundmatte.jobs.requests import Requests
 from soundmatte.separation.client import Client
 from soundmatte.separation.errors import CostRefused, ServiceFailed, SubmitUncertain
 from soundmatte.separation.places import Places
+from stemmux.errors import Cancelled
 
 RATE = 8000
 #: Three windows.
@@ -197,6 +200,30 @@ def test_a_window_that_nobody_knows_of_stops_the_work(bench: Bench) -> None:
         assert "jobs retry" in caught.value.hint
         assert bench.states == ["fetched", "uncertain"]
     assert len(bench.service.jobs()) == 2
+
+
+def test_who_only_looks_on_does_not_cancel_anothers_job(bench: Bench) -> None:
+    """The same sound is asked for by two separations, one of which is given up."""
+    soundfile.write(bench.mix, bench.sound[: 20 * RATE], RATE, subtype="PCM_24")
+    short = Question("dog", False, (), Fraction(20))
+    bench.service.settings(job_seconds=2)
+
+    def asked(job: str, progress: Callable[[float], None]) -> Generated:
+        material = Material("work", bench.mix, bench._cut, job=job)
+        return bench.engine().separate(short, material, bench.folder, progress)
+
+    def given_up(share: float) -> None:
+        if share > 0.25:
+            raise Cancelled("enough")
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(asked, "first", lambda share: None)
+        while not [one for one in bench.journal.of("first") if one.state == "submitted"]:
+            time.sleep(0.01)
+        with pytest.raises(Cancelled):
+            asked("second", given_up)
+        assert len(first.result().pieces) == 1
+    assert [job["cancel"] for job in bench.service.jobs()] == [0]
 
 
 def test_a_window_is_drawn_again_only_where_that_was_agreed(bench: Bench) -> None:

@@ -50,6 +50,14 @@ def test_the_same_work_is_done_once_whatever_is_made_of_it(studio: Studio, tmp_p
     assert engine.worked == 3
 
 
+def test_what_cannot_be_removed_is_not_said_to_be(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = cache.all()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert (cache.prune(0), cache.all()) == ([], every)
+
+
 def test_a_damaged_estimate_is_none(studio: Studio, tmp_path: Path) -> None:
     clip, engine = studio.clip("mov", "25").path, Counting()
     separate(Selection(media=clip), engine, tmp_path / "one", Notebook())

@@ -11,6 +11,8 @@ from tests.service import caller as calling
 from tests.service import fixtures
 from tests.service.caller import APP, Caller
 
+from soundmatte.separation.errors import from_answer
+
 caller, own, noise_clip = calling.caller, calling.own, fixtures.noise_clip
 
 
@@ -179,3 +181,9 @@ def test_a_forgotten_job_is_not_found(own: Caller) -> None:
     own.result(ticket)
     own.service.control("POST", "/forget", {"request_id": ticket["request_id"]})
     assert own.http.get(ticket["response_url"]).json() == {"status": "NOT_FOUND"}
+
+
+@pytest.mark.parametrize("status", [302, 307, 405, 418])
+def test_an_answer_that_the_api_does_not_give_has_a_way_out(status: int) -> None:
+    error = from_answer(status, {"location": "http://elsewhere/"}, b"")
+    assert "address" in error.hint

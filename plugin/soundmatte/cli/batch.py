@@ -137,6 +137,7 @@ def _lines(said: dict[str, Any]) -> list[Line]:
 def _tell_plan(items: list[Item], most: Decimal | None, *, as_json: bool) -> None:
     """What would be done, at what price."""
     from soundmatte.cli import say
+    from soundmatte.cli.board import printable
     from soundmatte.jobs import batch
     from soundmatte.jobs.item import summary, totals
 
@@ -148,9 +149,7 @@ def _tell_plan(items: list[Item], most: Decimal | None, *, as_json: bool) -> Non
         elif item.work:
             typer.echo(_planned(item))
         else:
-            typer.echo(
-                f"{item.order.selection.media}: {item.state}; {item.note} {item.hint}".strip()
-            )
+            typer.echo(f"{_named(item)}: {item.state}; {printable(f'{item.note} {item.hint}')}")
     if as_json:
         print_json({"event": "summary", **summary(items), "cost": float(usd)})
     else:
@@ -158,12 +157,20 @@ def _tell_plan(items: list[Item], most: Decimal | None, *, as_json: bool) -> Non
         failed = f", {found['failed']} cannot be" if found["failed"] else ""
         before = f", {found['skipped']} are done" if found["skipped"] else ""
         typer.echo(
-            f"{len(items)} clips: {found['waiting']} would be separated{before}{failed}; "
-            f"{say.cost(float(usd))}."
+            f"{len(items)} clip{'s' * (len(items) != 1)}: {found['waiting']} would be separated"
+            f"{before}{failed}; {say.cost(float(usd))}."
         )
     batch.check_total(items, most)
     if totals(items).failed:
         raise typer.Exit(many.SOME_FAILED)
+
+
+def _named(item: Item) -> str:
+    """Which clip it is, and which line of a manifest."""
+    from soundmatte.cli.board import printable
+
+    where = f" ({item.where})" if item.where else ""
+    return printable(f"{item.order.selection.media}{where}")
 
 
 def _planned(item: Item) -> str:
@@ -173,9 +180,8 @@ def _planned(item: Item) -> str:
     assert item.work is not None
     plan = say.plan_values(item.work)
     several = f" in {plan['windows']} windows" if plan["windows"] > 1 else ""
-    where = f" ({item.where})" if item.where else ""
     start, duration = float(plan["start"]), float(plan["duration"])
     return (
-        f"{plan['clip']}{where}: {duration:.3f} s from {start:.3f} s, {plan['engine']}, "
+        f"{_named(item)}: {duration:.3f} s from {start:.3f} s, {plan['engine']}, "
         f"{plan['route']}{several}; {say.cost(plan['cost'])}; to {item.order.output}"
     )

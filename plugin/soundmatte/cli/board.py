@@ -7,7 +7,6 @@ worked on.
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from soundmatte.jobs.item import OVER, Item, Totals, totals
-from stemmux.console import ProgressStyle
+from stemmux.console import ProgressStyle, json_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -138,7 +137,7 @@ class JsonBoard(Board):
             "fraction": round(item.share, 4),
             "text": item.note,
         }
-        print(json.dumps(values, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201
+        print(json_line(values, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class TableBoard(Board):

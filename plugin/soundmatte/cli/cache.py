@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,8 +49,11 @@ def prune(
     json: options.Json = False,
 ) -> None:
     """Remove what was not used for longest, down to the limit. Stopped jobs keep what is theirs."""
+    from soundmatte.errors import UsageError
     from soundmatte.settings import load
 
+    if to is not None and not math.isfinite(to):
+        raise UsageError(f"--to: {to} is no size.", hint="Write it in GB, like 12.5.")
     _remove(load().settings.cache.limit if to is None else round(to * 1e9), json=json)
 
 

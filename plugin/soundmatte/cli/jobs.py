@@ -31,6 +31,7 @@ def list_jobs(
     json: options.Json = False,
 ) -> None:
     """The newest jobs: id, state, when, the most it may have cost, the clip."""
+    from soundmatte.cli.board import printable
     from soundmatte.jobs.journal import Journal
     from soundmatte.jobs.requests import Requests
     from soundmatte.settings import load
@@ -42,16 +43,19 @@ def list_jobs(
     for job in jobs:
         typer.echo(_line(job))
         if job.failure:
-            typer.echo(f"    {job.failure}")
+            typer.echo(f"    {printable(job.failure)}")
     limit = load().settings.cloud.monthly_limit
     of = f" of {limit}" if limit is not None else ""
     typer.echo(f"This month: up to {spent}{of} USD.")
 
 
 def _line(job: Job) -> str:
+    from soundmatte.cli.board import printable
+
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.made))
     cost = f"{job.usd} USD" if job.usd else "free"
-    return f"{job.id}  {_state(job):<21}  {when}  {cost:>10}  {job.order.selection.media.name}"
+    name = printable(job.order.selection.media.name)
+    return f"{job.id}  {_state(job):<21}  {when}  {cost:>10}  {name}"
 
 
 def _state(job: Job) -> str:

@@ -49,7 +49,8 @@ def prepared(
             checked.check(item)
     told(1.0)
     wrong = [item.error for item in items if getattr(item.error, "exit_code", 1) == 2]
-    if wrong and wrong[0] is not None and len(wrong) == len(items):
+    alike = len({str(error) for error in wrong}) == 1 and not any(item.where for item in items)
+    if wrong and wrong[0] is not None and len(wrong) == len(items) and alike:
         # What was said for all of them means nothing for any.
         raise wrong[0]
     return items

@@ -110,7 +110,8 @@ class Cache:
         for one in kept:
             if size <= limit:
                 break
-            if one.path.name in needed:
+            # What cannot be removed is not given up either: it would be paid for again.
+            if one.path.name in needed or not _removable(one.path):
                 continue
             if one.paid:
                 requests.give_up(one.path.name)
@@ -126,6 +127,10 @@ class Cache:
 
     def _place(self, key: str) -> Path:
         return self.folder / _ESTIMATES / key
+
+
+def _removable(folder: Path) -> bool:
+    return all(os.access(path, os.W_OK | os.X_OK) for path in (folder, folder.parent))
 
 
 def _linked(source: Path, out: Path) -> None:

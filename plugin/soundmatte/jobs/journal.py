@@ -13,13 +13,14 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from soundmatte import __version__
-from soundmatte.documents import Order, Separation
+from soundmatte.documents import Order, Selection, Separation
 from soundmatte.errors import SoundmatteError
 from soundmatte.jobs.claim import Claim
 from soundmatte.jobs.database import Database, damaged
@@ -87,14 +88,25 @@ class Job:
         return self.state not in ENDED and not self.running
 
 
+#: What tells a file from what it was before: its size in bytes, and when it was changed (ns).
+Stamp = tuple[int, int]
+
+
+def stamps(selection: Selection) -> dict[Path, Stamp]:
+    """The stamp of every file that a selection is made of, but for those that are missing."""
+    others = (part.path for part in (selection.matte, selection.picture) if part is not None)
+    found = {}
+    for path in (selection.media, *others):
+        with suppress(OSError, ValueError):  # also of a name that no file can have
+            stat = path.stat()
+            found[path] = (stat.st_size, stat.st_mtime_ns)
+    return found
+
+
 def key_of(order: Order, identity: Mapping[str, Any]) -> str:
     """The same for the same separation: what is asked, of which files as they are, to where."""
-    selection = order.selection
-    others = (part.path for part in (selection.matte, selection.picture) if part is not None)
-    files = [selection.media, *others]
-    stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.exists()]
     told = order.model_dump(mode="json", exclude={"terms", "overwrite", "accept_doubtful"})
-    words = json.dumps([told, stamps, identity], sort_keys=True)
+    words = json.dumps([told, list(stamps(order.selection).values()), identity], sort_keys=True)
     return hashlib.sha256(words.encode()).hexdigest()
 
 

@@ -138,15 +138,16 @@ def read(path: Path) -> list[Line]:
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number and words of each line; commas, semicolons or tabs stand between cells."""
-    head = text.partition("\n")[0]
+    head = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        columns = [_column(cell, f"{name}, line 1") for cell in next(reader, [])]
-        if len(set(columns)) < len(columns):
-            raise UsageError(f"{name}, line 1: a column is there twice.", hint="Remove one.")
+        first = next((cells for cells in reader if any(map(str.strip, cells))), [])
+        columns = _columns(first, f"{name}, line {reader.line_num}")
         for cells in reader:
             where = f"{name}, line {reader.line_num}"
+            while len(cells) > len(columns) and not cells[-1].strip():
+                cells.pop()
             if len(cells) > len(columns):
                 raise UsageError(
                     f"{where} has {len(cells)} cells, and there are {len(columns)} columns.",
@@ -176,7 +177,23 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 f"{where} is no JSON object.", hint='Write one a line: {"clip": "a.mov"}.'
             )
         said = {_column(key, where): value for key, value in words.items() if value is not None}
+        if len(said) < sum(value is not None for value in words.values()):
+            raise _twice(where)
         yield number, _with_clip(said, where)
+
+
+def _columns(cells: list[str], where: str) -> list[str]:
+    """The columns in order; spreadsheets leave some without a name at the end, which are empty."""
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    columns = [_column(cell, where) for cell in cells]
+    if len(set(columns)) < len(columns):
+        raise _twice(where)
+    return columns
+
+
+def _twice(where: str) -> UsageError:
+    return UsageError(f"{where}: a column is there twice.", hint="Remove one.")
 
 
 def _column(name: str, where: str) -> str:

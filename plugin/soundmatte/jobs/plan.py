@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from soundmatte.engines.engine import Question
 from soundmatte.errors import EngineRefused, UsageError
+from soundmatte.jobs.journal import stamps
 from soundmatte.jobs.work import Work
 from stemmux.errors import MediaError, OutputExists, OutputRefused
 from stemmux.timebase import Span, frame_time
@@ -40,6 +41,7 @@ def plan(work: Work, progress: Progress) -> Work:
     from stemmux.probe import probe
 
     selection = work.selection
+    work = work.having(stamps=stamps(selection))
     media = probe(selection.media)
     track = media.track(selection.track)
     wanted = media.span(selection.start, selection.end)
@@ -144,9 +146,14 @@ def _check_output(work: Work, media: Media, span: Span, samples_per_second: int)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputRefused(
-            f"{folder} has {free / 1e9:.1f} GB free; this needs {needed / 1e9:.1f} GB.",
+            f"{folder} has {_size(free)} free; this needs {_size(needed)}.",
             hint="Make room, or name another folder with -o.",
         )
+
+
+def _size(count: float) -> str:
+    """Bytes for a person."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def exists(path: Path) -> OutputExists:

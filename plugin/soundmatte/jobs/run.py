@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from soundmatte.documents import Order, Selection, Separation
 from soundmatte.engines.engine import Engine
+from soundmatte.errors import SourceChanged
 from soundmatte.jobs import checkpoint, folders
 from soundmatte.jobs.cache import Cache
 from soundmatte.jobs.journal import Job, JobState, Journal, key_of
@@ -23,7 +24,7 @@ from soundmatte.jobs.steps import QUICK, STEPS
 from soundmatte.jobs.work import Work
 from soundmatte.separation.errors import SubmitUncertain
 from soundmatte.settings import load
-from stemmux.errors import Cancelled
+from stemmux.errors import Cancelled, StemmuxError
 from stemmux.files import flush, flush_folder, scratch_in
 
 if TYPE_CHECKING:
@@ -85,12 +86,13 @@ def separate(
         lanes: where to wait for a processor, or for the network, beside others.
 
     Raises:
+        SourceChanged: the clip or the matte is another one by now.
         DoubtfulStems: the stems are empty or implausible, and that was not accepted.
         JobNotOpen: another process is at the same work.
         StemmuxError, SoundmatteError: by what stopped it.
     """
     work = Work(selection, engine, output, output, overwrite, accept_doubtful)
-    journal = Journal.open()
+    journal, limit = Journal.open(), load().settings.cache.limit
     key = key_of(work.order, engine.identity)
     left = journal.find(key)
     if left is not None and left.state == "done":
@@ -113,7 +115,7 @@ def separate(
         assert work.separation is not None
         _deliver(work)
         journal.done(job.id, work.separation)
-    cache.prune(load().settings.cache.limit)
+    cache.prune(limit)
     return work.separation
 
 
@@ -148,7 +150,7 @@ class _Runner:
             began = time.monotonic()
             with self._listener.stage(step.__name__) as progress:
                 tell = self._watching(progress)
-                with _lane(work, step.__name__, tell):
+                with _lane(work, step.__name__, tell), _of_sources(work):
                     work = step(work, tell)
             if step in QUICK:
                 continue
@@ -185,6 +187,26 @@ def _lane(work: Work, step: str, tell: Progress) -> AbstractContextManager[None]
     if work.lanes is None or (step == "separate" and work.answer.remote):
         return nullcontext()
     return work.lanes.processor(lambda: tell(0.0))
+
+
+@contextmanager
+def _of_sources(work: Work) -> Iterator[None]:
+    """See that what a step made is of the files that were planned with.
+
+    Raises:
+        SourceChanged: they are others by now, which may be why the step failed.
+    """
+    try:
+        yield
+    except Cancelled:
+        raise
+    except (OSError, StemmuxError) as error:
+        try:
+            work.check_sources()
+        except SourceChanged as changed:
+            raise changed from error
+        raise
+    work.check_sources()
 
 
 @contextmanager

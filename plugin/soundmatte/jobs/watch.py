@@ -7,6 +7,7 @@ the folder is moved. This module must not know how clips are worked on.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, MutableSequence
@@ -137,10 +138,13 @@ class Watch:
             most: USD that may be spent in all by this watch; a clip beyond it has failed.
 
         Raises:
-            UsageError: there is no such folder, or the stems would go into it.
+            UsageError: there is no such folder, the stems would go into it, or no clip would ever
+                rest.
         """
         if not folder.is_dir():
             raise UsageError(f"There is no folder {folder}.", hint="Name a folder that is there.")
+        if not math.isfinite(settle):
+            raise UsageError(f"--settle: {settle} is no time.", hint="Write it in seconds, like 5.")
         if os.path.realpath(folder) == os.path.realpath(rest.output):
             raise UsageError(
                 f"The stems would appear in {folder} as new clips.",

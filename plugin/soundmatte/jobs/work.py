@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import Any, Self
 
 from soundmatte.documents import Evidence, Order, Placement, Selection, Separation, StemRole
 from soundmatte.engines.engine import Answer, Engine, Estimate, Generated, Question, Sounding
+from soundmatte.errors import SourceChanged
 from soundmatte.jobs.cache import Cache
+from soundmatte.jobs.journal import Stamp, stamps
 from soundmatte.jobs.lanes import Lanes
 from stemmux.conform import Conformed
 from stemmux.extract import Shown
@@ -44,6 +46,7 @@ class Work:
         delivered: kinds of finished files that this job has put there already.
         accept_doubtful: stems that do not pass the gate are delivered all the same.
         say: tells the person where the work stands.
+        stamps: of the files as they were planned with.
         picture: what is seen, where that is a file of its own.
         wanted: the range that was chosen.
         span: what is separated: the range and its handles.
@@ -61,6 +64,7 @@ class Work:
     waste: tuple[Path, ...] = ()
     delivered: frozenset[str] = frozenset()
     say: Callable[[str], None] = lambda text: None
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
     media: Media | None = None
     picture: Media | None = None
     wanted: Span | None = None
@@ -133,16 +137,26 @@ class Work:
         told = self.selection.model_dump(
             mode="json", exclude={"start", "end", "handles", *afterwards}
         )
-        files = [
-            self.selection.media,
-            *(part.path for part in (self.selection.matte, self.selection.picture) if part),
-        ]
-        stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
         span = [str(self.span.start), str(self.span.end)] if self.span else []
+        stamps = list(self.stamps.values())
         words = json.dumps(
             [told, span, stamps, self.engine.name, self.engine.identity], sort_keys=True
         )
         return hashlib.sha256(words.encode()).hexdigest()
+
+    def check_sources(self) -> None:
+        """See that the files are what they were when the work was planned.
+
+        Raises:
+            SourceChanged: one is not.
+        """
+        now = stamps(self.selection)
+        for path, stamp in self.stamps.items():
+            if now.get(path) != stamp:
+                raise SourceChanged(
+                    f"{path.name} was changed, renamed or deleted while it was worked on.",
+                    hint="Run the command again once nothing writes to it any more.",
+                )
 
     @property
     def order(self) -> Order:
@@ -190,7 +204,7 @@ class Work:
 def short_name(clip: Path) -> str:
     """The name of a clip without its suffix, shortened where the system needs it."""
     name = clip.stem
-    while len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+    while len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
         name = name[:-1]
     return name
 

@@ -162,6 +162,8 @@ class CostRefused(SeparationError):
     exit_code = 4
 
 
+_ELSEWHERE = "Redirects are not followed: is that the server's address, or a login page's?"
+_UNDOCUMENTED = "The API does not document such an answer: is that the server's address?"
 _DASHBOARD = "Look at the account's keys and credit on the service's dashboard."
 #: Machine words of model errors, to the situation and the way out.
 _MODEL_ERRORS: dict[str, tuple[type[SeparationError], str]] = {
@@ -219,7 +221,10 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> Separat
     if status == 403 and any(part in text.lower() for part in ("balance", "credit", "locked")):
         return NoCredit(f"The account has no credit: {text}", hint=_DASHBOARD)
     kind, hint = _STATUSES.get(
-        status, (ServiceFailed, "Try again later.") if status >= 500 else (InputRefused, "")
+        status,
+        (ServiceFailed, "Try again later.")
+        if status >= 500
+        else (InputRefused, _ELSEWHERE if status < 400 else _UNDOCUMENTED),
     )
     if word.startswith("runner_") and word not in _REQUEST_ERRORS:
         kind = ServiceUnavailable

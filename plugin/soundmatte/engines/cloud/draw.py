@@ -194,9 +194,11 @@ class Draw:
                 self.ledger.failed(entry, str(error))
             raise
         except BaseException:
-            with suppress(SeparationError):
-                if client.cancel(ticket):
-                    self.ledger.cancelled(entry)
+            # Another separation's job is only looked at: whoever sent it may wait for it still.
+            if entry.job == self.job:
+                with suppress(SeparationError):
+                    if client.cancel(ticket):
+                        self.ledger.cancelled(entry)
             raise
 
 
