@@ -52,6 +52,8 @@ def connect(names: Mapping[str, Any]) -> Session:
     resolve = _inside(names) or _outside()
     manager = resolve.GetProjectManager()
     version = _version(resolve)
+    if not any(version):
+        raise Refusal("Resolve does not answer.", "Close every dialog of its, and try again.")
     title = "{} {}".format(
         resolve.GetProductName() or "DaVinci Resolve", ".".join(map(str, version))
     )
