@@ -49,6 +49,7 @@ def find(run: Run) -> Subject:
         _partners(timeline, selected or []),
         "" if selected else timeline_view.under_playhead(timeline.handle),
         _named(run),
+        timeline_view.playhead(timeline),
     )
     return seen(timeline, item)
 
