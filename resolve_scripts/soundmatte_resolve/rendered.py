@@ -57,7 +57,7 @@ def rendered(
         changes.playhead()
         if not changes.marks():
             run.teller.say("This Resolve does not tell In and Out marks; rendering may move them.")
-        codec = render.prepare(changes, f"Soundmatte {token}")
+        codec = render.prepare(changes, f"Soundmatte {token}", run.teller)
         for part in parts:
             name = f"{file_name(subject.item.name)}_{token}_{part}"
             sound = part == "picture"

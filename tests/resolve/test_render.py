@@ -198,3 +198,13 @@ def test_a_render_that_comes_to_nothing(stage: Stage, shot: Source, render: str)
     assert words[render] in ran.out
     unchanged(stage, before)
     assert not stage.asked("estimate")
+
+
+def test_settings_that_cannot_be_kept_are_said(stage: Stage, shot: Source) -> None:
+    """No preset is loaded over them then; what a render sets stays set."""
+    stage.fake.load(cut(shot.path, knobs={"presets_kept": False}))
+    stage.wish(prompt="bell", render="always")
+    ran = stage.run()
+    assert ran.code == 0, ran.said
+    assert "does not keep the settings of its Deliver page" in ran.out
+    assert "Project.LoadRenderPreset" not in stage.fake.calls()
