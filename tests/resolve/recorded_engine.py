@@ -56,9 +56,7 @@ def main(folder):
         if request["request"] == "separate" and prompt == "wait":
             waiting.add(name)
             say({"event": "progress", "id": name, "stage": "separate", "share": 0.25})
-        elif prompt == "fail" and request["request"] == os.environ.get(
-            "RECORDED_FAILS", "separate"
-        ):
+        elif prompt == "fail" and request["request"] == failing:
             say(error(name, FAILED))
         else:
             if request["request"] == "separate":
