@@ -12,7 +12,7 @@ from soundmatte_resolve.timeline_view import Item, Track, held
 
 _DIALOG = "Close every dialog of Resolve's, and try again."
 #: So many clips of a track are noted, to find it by should its number change.
-_HELD = 5
+_HELD = 3
 
 
 class Changes:
@@ -98,7 +98,7 @@ class Changes:
                 track=track.kind,
                 index=track.number,
                 name=track.name,
-                holds=held(self.timeline, track)[:_HELD],
+                holds=held(self.timeline, track, _HELD),
                 was=was,
             )
         self.timeline.SetTrackEnable(track.kind, track.number, on)

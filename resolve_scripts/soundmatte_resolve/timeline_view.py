@@ -135,9 +135,9 @@ def items(timeline: Any, track: Track) -> List[Item]:
     return [item for item in (_item(handle, track) for handle in found) if item is not None]
 
 
-def held(timeline: Any, track: Track) -> List[str]:
-    """Ids of what lies on a track."""
-    found = timeline.GetItemListInTrack(track.kind, track.number) or []
+def held(timeline: Any, track: Track, most: Optional[int] = None) -> List[str]:
+    """Ids of what lies on a track: the first ones, where there are more than `most`."""
+    found = (timeline.GetItemListInTrack(track.kind, track.number) or [])[:most]
     return [str(handle.GetUniqueId() or "") for handle in found if handle is not None]
 
 
