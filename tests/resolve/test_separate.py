@@ -219,6 +219,7 @@ def test_without_an_engine_there_is_a_way_out(
     [
         ({"timelines": []}, "No timeline is open."),
         ({"media": {"path": "/gone.mov"}}, "is offline: /gone.mov"),
+        ({"media": {"path": "/[v2] gone.mov"}}, "is offline: /[v2] gone.mov"),
         ({"profile": "21.1", "selected": ["clip", "other"]}, "More than one clip"),
     ],
 )
