@@ -64,11 +64,16 @@ class Record:
             "changes": self.changes,
         }
         new = self.path + ".new"
-        with open(new, "w", encoding="utf-8") as file:
-            json.dump(document, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.path)
+        try:
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.remove(new)
+            raise
 
     def _remove(self) -> None:
         if os.path.exists(self.path):
