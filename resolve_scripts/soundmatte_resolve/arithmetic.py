@@ -46,6 +46,27 @@ def rate_of(value: Any) -> Optional[Fraction]:
     return told
 
 
+def frames_of(timecode: Any, rate: Fraction, drop: bool = False) -> Optional[int]:
+    """Frames from midnight to a timecode; None where that is none.
+
+    Args:
+        rate: frames per second.
+        drop: it leaves numbers out, as one with a semicolon says of itself.
+    """
+    text = str(timecode or "")
+    try:
+        hours, minutes, seconds, frames = (int(part) for part in text.replace(";", ":").split(":"))
+    except ValueError:
+        return None
+    each = round(rate)
+    count = ((hours * 60 + minutes) * 60 + seconds) * each + frames
+    if drop or ";" in text:
+        # Two numbers, at 59.94 four, are left out in every minute but each tenth (SMPTE 12M).
+        passed = hours * 60 + minutes
+        count -= each // 15 * (passed - passed // 10)
+    return count
+
+
 def written(value: Fraction) -> str:
     """A fraction as documents hold it."""
     return f"{value.numerator}/{value.denominator}"

@@ -8,9 +8,11 @@ from typing import Any, Dict, Optional
 from soundmatte_resolve.connect import Session, method
 from soundmatte_resolve.keep import Change, Record
 from soundmatte_resolve.refusal import Refusal
-from soundmatte_resolve.timeline_view import Item, Track
+from soundmatte_resolve.timeline_view import Item, Track, held
 
 _DIALOG = "Close every dialog of Resolve's, and try again."
+#: So many clips of a track are noted, to find it by should its number change.
+_HELD = 3
 
 
 class Changes:
@@ -25,6 +27,23 @@ class Changes:
         self.session = session
         self.timeline = timeline
         self.record = record
+
+    def here(self) -> None:
+        """Make sure that the timeline is still the current one: what is appended or rendered is
+        that one's, and of no other are the tracks told to be on.
+
+        Raises:
+            Refusal: another one, or another project, was opened meanwhile.
+        """
+        for what, was, now in (
+            ("project", self.record.project, self.session.manager.GetCurrentProject()),
+            ("timeline", self.record.timeline, self.session.project.GetCurrentTimeline()),
+        ):
+            if identity(now)["id"] != was["id"]:
+                raise Refusal(
+                    "The {} {} is not open any more.".format(what, was["name"]),
+                    "Open it, close every dialog of Resolve's, and try again.",
+                )
 
     def playhead(self) -> None:
         """Note where the playhead is; whatever moves it comes later."""
@@ -71,13 +90,20 @@ class Changes:
         was = bool(self.timeline.GetIsTrackEnabled(*where))
         if was == on:
             return
+        self.here()
         known = self._noted(track)
         if known is None:
             known = self.record.add(
-                "track", track=track.kind, index=track.number, name=track.name, was=was
+                "track",
+                track=track.kind,
+                index=track.number,
+                name=track.name,
+                holds=held(self.timeline, track, _HELD),
+                was=was,
             )
         self.timeline.SetTrackEnable(track.kind, track.number, on)
         if bool(self.timeline.GetIsTrackEnabled(*where)) != on:
+            self.here()
             raise Refusal(f"Track {track.label} cannot be switched.", _DIALOG)
         if known["was"] == on:
             self.record.drop(known)

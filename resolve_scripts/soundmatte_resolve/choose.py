@@ -52,6 +52,7 @@ def clip(
     partners: Sequence[str],
     playhead: str,
     named: Sequence[str],
+    frame: Optional[int] = None,
 ) -> Item:
     """The clip that is meant.
 
@@ -61,6 +62,7 @@ def clip(
         partners: ids of what is linked to that: a sound is selected, its picture is meant.
         playhead: id of what is seen at the playhead.
         named: names of tracks that hold masks.
+        frame: at which the playhead is; None where Resolve does not say.
 
     Raises:
         Refusal: none or several may be meant.
@@ -76,6 +78,10 @@ def clip(
         # The mask lies above its clip, so it is what the playhead shows.
         rest = [item for item in pictures if not is_named(item.track, named)]
         below = [item for item in rest if any(item.overlaps(mask) for mask in meant)]
+        if len(below) > 1 and not selected and frame is not None:
+            # One mask over a whole scene: of its clips, the one that is seen below it.
+            under = [item for item in below if item.start <= frame < item.end]
+            below = sorted(under, key=lambda item: item.track.number)[-1:]
     if len(below) == 2 and below[0].overlaps(below[1]) and selected:
         # A clip and its mask are selected, one above the other.
         below = [min(below, key=lambda item: item.track.number)]
@@ -105,15 +111,15 @@ def mask(wish: str, named: Sequence[str], clip: Item, pictures: Sequence[Item]) 
     """
     others = [item for item in pictures if item.track != clip.track and item.overlaps(clip)]
     if wish != "auto":
-        known = {item.track for item in pictures}
-        track = next((each for each in sorted(known) if is_named(each, [wish])), None)
-        found = [item for item in others if item.track == track]
-        if track is None or not found:
-            what = "no track" if track is None else "no clip over this one on"
+        # Several tracks may have one name.
+        there = sorted({item.track for item in others if is_named(item.track, [wish])})
+        if not there:
+            known = any(is_named(item.track, [wish]) for item in pictures)
+            what = "no clip over this one on" if known else "no track"
             raise Refusal(
                 f"There is {what} {wish}.", 'Correct "mask" in the wishes, or say "auto".'
             )
-        return Mask(track, found, "")
+        return Mask(there[0], [item for item in others if item.track == there[0]], "")
     candidates = [item for item in others if is_named(item.track, named)]
     candidates = candidates or [item for item in others if item.track.number > clip.track.number]
     if not candidates:

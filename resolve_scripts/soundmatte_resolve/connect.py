@@ -52,6 +52,8 @@ def connect(names: Mapping[str, Any]) -> Session:
     resolve = _inside(names) or _outside()
     manager = resolve.GetProjectManager()
     version = _version(resolve)
+    if not any(version):
+        raise Refusal("Resolve does not answer.", "Close every dialog of its, and try again.")
     title = "{} {}".format(
         resolve.GetProductName() or "DaVinci Resolve", ".".join(map(str, version))
     )
@@ -66,9 +68,8 @@ def connect(names: Mapping[str, Any]) -> Session:
     return Session(resolve, manager, project, pool, version, _studio(resolve), title)
 
 
-def features(session: Session) -> Dict[str, bool]:
-    """Which of the newer ways this Resolve offers, for the report of the self test."""
-    timeline = session.project.GetCurrentTimeline()
+def features(timeline: Any) -> Dict[str, bool]:
+    """Which of the newer ways this Resolve offers with a timeline, as a report has them."""
     return {
         "timeline selection (21.0.4)": method(timeline, "GetSelectedClips") is not None,
         "marks (19.1)": method(timeline, "GetMarkInOut") is not None,

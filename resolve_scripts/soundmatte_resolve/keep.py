@@ -5,6 +5,7 @@ it had changed stays so. A record holds that, and the next start of any script f
 a dictionary whose "kind" says what it is. This module must not know what the kinds mean.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -39,13 +40,17 @@ class Record:
         return change
 
     def drop(self, *changes: Change) -> None:
-        """Changes are undone, or are meant to stay: all of them at once."""
+        """Changes are undone, or are meant to stay: all of them at once.
+
+        Where the disk is full, the older record stays there: what is undone twice is undone too.
+        """
         gone = [id(change) for change in changes]
         self.changes = [other for other in self.changes if id(other) not in gone]
-        if self.changes:
-            self._write()
-        else:
-            self._remove()
+        with contextlib.suppress(OSError):
+            if self.changes:
+                self._write()
+            else:
+                self._remove()
 
     def of_kind(self, *kinds: str) -> List[Change]:
         """The changes of these kinds."""
@@ -59,11 +64,16 @@ class Record:
             "changes": self.changes,
         }
         new = self.path + ".new"
-        with open(new, "w", encoding="utf-8") as file:
-            json.dump(document, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.path)
+        try:
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.remove(new)
+            raise
 
     def _remove(self) -> None:
         if os.path.exists(self.path):

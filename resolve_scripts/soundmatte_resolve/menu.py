@@ -36,9 +36,9 @@ def run(name: str, names: Mapping[str, Any]) -> int:
         names: globals of the script, in which Resolve leaves its objects.
     """
     folder = paths.state(os.environ)
-    os.makedirs(folder, exist_ok=True)
     teller = Teller(folder)
     try:
+        os.makedirs(folder, exist_ok=True)
         _interruptible()
         with Alone(folder):
             _begin(folder)
@@ -54,6 +54,11 @@ def run(name: str, names: Mapping[str, Any]) -> int:
         if refusal.hint:
             teller.say(refusal.hint)
         return 130 if isinstance(refusal, Stopped) else 1
+    except OSError as error:
+        teller.note(traceback.format_exc())
+        teller.say(f"A file or folder cannot be used: {error}.")
+        teller.say("Is the disk full, or may nobody write there?")
+        return 1
     except Exception as error:
         teller.note(traceback.format_exc())
         teller.say(f"Something unforeseen went wrong: {error!r}.")

@@ -148,10 +148,9 @@ def _elsewhere(folder: Any, path: str) -> Optional[Any]:
     """A file that was imported before, and moved into another bin by the person."""
     if folder is None:
         return None
-    named = [each for each in folder.GetClipList() or [] if each is not None]
     wanted = os.path.basename(path)
-    for media in named:
-        if media.GetName() == wanted and same(_path(media), path):
+    for media in folder.GetClipList() or []:
+        if media is not None and media.GetName() == wanted and same(_path(media), path):
             return media
     for below in folder.GetSubFolderList() or []:
         found = _elsewhere(below, path)
@@ -215,6 +214,7 @@ def _new_track(changes: Changes, stem: Stem) -> Track:
 
 def _appended(changes: Changes, media: Any, track: Track, end: int, spot: Spot) -> List[Item]:
     """What lies on a track after a piece was appended; the answer itself is empty now and then."""
+    changes.here()  # it goes to the timeline that is current, where that track may be the person's
     changes.session.pool.AppendToTimeline(
         [
             {

@@ -6,11 +6,11 @@ This module must not know how stems came there.
 import json
 from typing import List, Sequence, Set
 
-from soundmatte_resolve import lift, ours, place, stamp, subject, timeline_view
+from soundmatte_resolve import ledger, lift, ours, place, stamp, subject, timeline_view
 from soundmatte_resolve.ours import Ours
 from soundmatte_resolve.refusal import Refusal
 from soundmatte_resolve.run import Run, changing
-from soundmatte_resolve.timeline_view import AUDIO, Timeline
+from soundmatte_resolve.timeline_view import AUDIO, VIDEO, Item, Timeline
 
 
 def remove(run: Run) -> None:
@@ -60,11 +60,23 @@ def _meant(run: Run, there: Sequence[Ours]) -> List[Ours]:
         hint = f'Correct "job" in {run.wishes.path}, or leave it empty.'
     else:
         clip = subject.find(run).item
-        meant = [stem for stem in there if stem.item.overlaps(clip)]
+        others = _others(run, clip)
+        meant = [s for s in there if s.item.overlaps(clip) and s.job not in others]
         hint = "There are others on this timeline: select their clip."
     if not meant:
         raise Refusal("There are no such stems on this timeline.", hint)
     return meant
+
+
+def _others(run: Run, clip: Item) -> Set[str]:
+    """The jobs of clips that lie above or below one."""
+    project = str(run.session.project.GetUniqueId())
+    timeline = timeline_view.current(run.session.project)
+    near = timeline_view.everything(timeline.handle, VIDEO)
+    ids = [item.id for item in near if item.id != clip.id and item.overlaps(clip)]
+    own = {entry["job"] for entry in ledger.of_item(run.folder, project, clip.id)}
+    found = {e["job"] for name in ids for e in ledger.of_item(run.folder, project, name)}
+    return found - own
 
 
 def _unmute(run: Run, timeline: Timeline, gone: Sequence[Ours], left: Sequence[Ours]) -> Set[str]:

@@ -73,7 +73,7 @@ def show_only(changes: Changes, wanted: Callable[[Track], Optional[bool]]) -> No
                 changes.track(track, on)
 
 
-def prepare(changes: Changes, name: str) -> str:
+def prepare(changes: Changes, name: str, teller: Teller) -> str:
     """Open the Deliver page with settings that are known; its own are kept as a preset.
 
     Args:
@@ -95,8 +95,13 @@ def prepare(changes: Changes, name: str) -> str:
     told = project.GetRenderPresetList() or []
     there = [str(one.get("PresetName") if isinstance(one, dict) else one) for one in told]
     known = next((preset for preset in _PRESETS if preset in there), None)
-    # Only what was kept can be put back.
-    if known is not None and name in there:
+    if name not in there:
+        # Only what was kept can be put back.
+        teller.say(
+            "Resolve does not keep the settings of its Deliver page as a preset: look at them "
+            "before you render anything else."
+        )
+    elif known is not None:
         project.LoadRenderPreset(known)
     return codec
 
@@ -144,6 +149,8 @@ def render(
     if project.SetCurrentRenderFormatAndCodec("mov", codec) is False:
         raise Refusal(f"Resolve does not take QuickTime with {codec}.", _AGAIN)
     _set_up(project, settings(timeline, stretch))
+    # It is the current timeline that is rendered, whatever the tracks were switched on.
+    changes.here()
     job = changes.render_job(stretch.name, stretch.folder)
     job["id"] = str(project.AddRenderJob() or "")
     if not job["id"]:

@@ -4,6 +4,7 @@ A separation that was stopped, or paid for, is only gone on with if it is given 
 This module must not know why they are rendered.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -49,7 +50,22 @@ def rendered(
             f'otherwise now, say "render": "anew" in {run.wishes.path}.'
         )
         return folder, known
+    _swept(folder, known)
     os.makedirs(folder, exist_ok=True)
+    try:
+        files = _made(run, subject, mask, folder, whole)
+        with open(os.path.join(folder, _WHOLE), "w", encoding="utf-8") as file:
+            json.dump(files, file)
+    except BaseException:
+        _swept(folder, known)
+        raise
+    return folder, files
+
+
+def _made(
+    run: Run, subject: Subject, mask: Optional[Mask], folder: str, whole: bool
+) -> Dict[str, str]:
+    """The files, rendered into a folder."""
     token = uuid.uuid4().hex[:8]
     parts = (["picture"] if whole else []) + (["mask"] if mask is not None else [])
     files = {}
@@ -57,7 +73,7 @@ def rendered(
         changes.playhead()
         if not changes.marks():
             run.teller.say("This Resolve does not tell In and Out marks; rendering may move them.")
-        codec = render.prepare(changes, f"Soundmatte {token}")
+        codec = render.prepare(changes, f"Soundmatte {token}", run.teller)
         for part in parts:
             name = f"{file_name(subject.item.name)}_{token}_{part}"
             sound = part == "picture"
@@ -69,9 +85,19 @@ def rendered(
             files[part] = render.render(
                 changes, subject.timeline, stretch, codec, limits, run.teller, run.stop
             )
-    with open(os.path.join(folder, _WHOLE), "w", encoding="utf-8") as file:
-        json.dump(files, file)
-    return folder, files
+    return files
+
+
+def _swept(folder: str, known: Dict[str, str]) -> None:
+    """Remove what renders that came to no end left in a folder of ours: it may fill the disk."""
+    kept = [os.path.basename(path) for path in known.values()] + [_WHOLE] * bool(known)
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name not in kept:
+            with contextlib.suppress(OSError):
+                os.remove(os.path.join(folder, name))
+    with contextlib.suppress(OSError):
+        if not known:
+            os.rmdir(folder)
 
 
 def _switch(

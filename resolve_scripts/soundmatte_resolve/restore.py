@@ -31,20 +31,25 @@ def restore(session: Session, record: Record, late: bool = False) -> List[str]:
     if found is None:
         return [words(change) for change in record.changes]
     now, own = found
-    if own is not None and id_of(own) != id_of(now):
-        # What tracks are switched to is only told, and set, of the current timeline.
+    elsewhere, playhead = own is not None and id_of(own) != id_of(now), ""
+    if elsewhere:
+        # What tracks are switched to is only told, and set, of the current timeline; and each time
+        # that one becomes current, its playhead moves.
+        playhead = str(now.GetCurrentTimecode() or "") if now is not None else ""
         session.project.SetCurrentTimeline(own)
     left: List[str] = []
     for change in reversed(list(record.changes)):
         # Nothing is waited for twice: what is in the way of one is in the way of all.
         tries = 1 if left else _TRIES
-        if (late and change["kind"] == "playhead") or _undone(session, own, change, tries):
+        moved = late and not elsewhere and change["kind"] == "playhead"
+        if moved or _undone(session, own, change, tries):
             record.drop(change)
         else:
             left.append(words(change))
-    moved = not record.of_kind("timeline") and id_of(own) not in ("", id_of(now))
-    if moved and now is not None:
+    if elsewhere and now is not None and not record.of_kind("timeline"):
         session.project.SetCurrentTimeline(now)
+        if playhead:
+            now.SetCurrentTimecode(playhead)
     return left
 
 
@@ -54,7 +59,8 @@ def recover(session: Session, folder: str, teller: Teller) -> None:
         if record.project["id"] != id_of(session.project):
             teller.say(
                 "An earlier run was ended in the middle of project {}. Open that and start any of "
-                "Soundmatte's scripts to put it back as it was.".format(record.project["name"])
+                "Soundmatte's scripts to put it back as it was; or, should it be gone, remove "
+                "{}.".format(record.project["name"], record.path)
             )
             continue
         teller.say("An earlier run was ended in the middle: putting things back as they were.")
@@ -74,7 +80,7 @@ def _timelines(session: Session, record: Record) -> Optional[Tuple[Any, Any]]:
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE)
-        if not session.project.GetName():
+        if id_of(session.manager.GetCurrentProject()) != record.project["id"]:
             continue
         now = session.project.GetCurrentTimeline()
         own = now

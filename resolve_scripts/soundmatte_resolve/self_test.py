@@ -41,8 +41,7 @@ def self_test(run: Run) -> None:
     }
     outcome = "not done"
     try:
-        report["placed"] = _placed(run)
-        report["features"] = connect.features(session)
+        report["placed"] = _placed(run, report)
         outcome = "passed"
     except Refusal as refusal:
         outcome = str(refusal)
@@ -59,7 +58,7 @@ def self_test(run: Run) -> None:
     run.teller.say("Stems can be placed with this Resolve.")
 
 
-def _placed(run: Run) -> List[str]:
+def _placed(run: Run, report: Dict[str, Any]) -> List[str]:
     session = run.session
     before = session.project.GetCurrentTimeline()
     token = uuid.uuid4().hex[:8]
@@ -75,6 +74,7 @@ def _placed(run: Run) -> List[str]:
         if made is None:
             raise Refusal("Resolve makes no timeline.", "Close every dialog, and try again.")
         changes.timeline, changes.record.timeline = made, identity(made)
+        report["features"] = connect.features(made)
         timeline = timeline_view.current(session.project)
         frames = int(timeline.rate * 5 / 2) | 1
         stems = []

@@ -96,7 +96,8 @@ def _order(run: Run, engine: Engine, asked: Dict[str, Any], output: str) -> Dict
         name = run.wishes["engine"]
         if name not in ("cloud", "offline"):
             name = engine.ask("describe")["engine"]
-        return {"selection": asked, "engine": name, "output": output}
+        order = {"selection": asked, "engine": name, "terms": run.wishes["terms"]}
+        return dict(order, output=output, accept_doubtful=run.wishes["accept_doubtful"])
     for note in estimated["notes"]:
         run.teller.remark(note)
     _agreed(run, estimated)

@@ -4,6 +4,7 @@ This module must not know what is done with them.
 """
 
 import os
+import re
 from typing import List, NamedTuple, Optional
 
 from soundmatte_resolve import choose, media_view, place, timeline_view
@@ -15,6 +16,8 @@ from soundmatte_resolve.undo import id_of
 
 #: Wishes for a mask that name no track.
 _NO_TRACK = ("auto", "none", "file")
+#: As in shot.[0001-0100].exr.
+_SERIES = re.compile(r"\[\d+-\d+\]")
 
 
 class Subject(NamedTuple):
@@ -49,6 +52,7 @@ def find(run: Run) -> Subject:
         _partners(timeline, selected or []),
         "" if selected else timeline_view.under_playhead(timeline.handle),
         _named(run),
+        timeline_view.playhead(timeline),
     )
     return seen(timeline, item)
 
@@ -161,4 +165,4 @@ def _of_media(item: Item, shot: Shot) -> bool:
 
 def _offline(path: str) -> bool:
     """Whether a file is missing; a series of pictures has a name that is no file's."""
-    return bool(path) and "[" not in path and not os.path.exists(path)
+    return bool(path) and not _SERIES.search(path) and not os.path.exists(path)

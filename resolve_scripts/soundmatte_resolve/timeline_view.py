@@ -8,7 +8,7 @@ what is done with the values.
 from fractions import Fraction
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from soundmatte_resolve.arithmetic import rate_of, whole
+from soundmatte_resolve.arithmetic import frames_of, rate_of, whole
 from soundmatte_resolve.connect import method
 from soundmatte_resolve.media_view import Media, dictionary, media, number
 from soundmatte_resolve.refusal import Refusal
@@ -135,6 +135,12 @@ def items(timeline: Any, track: Track) -> List[Item]:
     return [item for item in (_item(handle, track) for handle in found) if item is not None]
 
 
+def held(timeline: Any, track: Track, most: Optional[int] = None) -> List[str]:
+    """Ids of what lies on a track: the first ones, where there are more than `most`."""
+    found = (timeline.GetItemListInTrack(track.kind, track.number) or [])[:most]
+    return [str(handle.GetUniqueId() or "") for handle in found if handle is not None]
+
+
 def everything(timeline: Any, kind: str) -> List[Item]:
     """What lies on all tracks of a kind."""
     return [item for track in tracks(timeline, kind) for item in items(timeline, track)]
@@ -165,6 +171,15 @@ def under_playhead(timeline: Any) -> str:
     """Id of the picture that is seen at the playhead; empty behind the timeline's end."""
     handle = timeline.GetCurrentVideoItem()
     return str(handle.GetUniqueId() or "") if handle is not None else ""
+
+
+def playhead(timeline: Timeline) -> Optional[int]:
+    """Frame at which the playhead is; None where Resolve does not say."""
+    told = timeline.handle.GetCurrentTimecode(), timeline.handle.GetStartTimecode()
+    drop = str(timeline.handle.GetSetting("timelineDropFrameTimecode")) == "1"
+    now, first = (frames_of(code, timeline.rate, drop) for code in told)
+    # Timecode names frames, and does not count them: only the difference is to be used.
+    return None if now is None or first is None else timeline.start + now - first
 
 
 def linked(item: Item) -> Optional[List[str]]:

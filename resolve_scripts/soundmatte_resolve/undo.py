@@ -72,9 +72,9 @@ def _page(session: Session, timeline: Any, change: Change) -> bool:
 
 
 def _folder(session: Session, timeline: Any, change: Change) -> bool:
-    found = _folder_by(session.pool.GetRootFolder(), change["was"])
-    if found is None:
-        return True  # the person has deleted it since
+    found, ours = _folder_by(session.pool.GetRootFolder(), change["was"]), lift.bin_of(session.pool)
+    if found is None or id_of(session.pool.GetCurrentFolder()) != id_of(ours):
+        return True  # the person has deleted it since, or gone to another
     session.pool.SetCurrentFolder(found)
     return bool(id_of(session.pool.GetCurrentFolder()) == change["was"])
 
@@ -90,12 +90,25 @@ def _folder_by(folder: Any, wanted: str) -> Optional[Any]:
 
 
 def _track(session: Session, timeline: Any, change: Change) -> bool:
-    where = (change["track"], change["index"])
-    if timeline is None or (timeline.GetTrackCount(where[0]) or 0) < where[1]:
+    where = (change["track"], _number(timeline, change) if timeline is not None else 0)
+    if not where[1]:
         return True  # the person has deleted it since
     if bool(timeline.GetIsTrackEnabled(*where)) != change["was"]:
         timeline.SetTrackEnable(where[0], where[1], change["was"])
     return bool(bool(timeline.GetIsTrackEnabled(*where)) == change["was"])
+
+
+def _number(timeline: Any, change: Change) -> int:
+    """The number that a track has now: the person may have made others, or moved it; 0 for none."""
+    there = timeline_view.tracks(timeline, change["track"])
+    known = set(change.get("holds") or [])
+    for track in there if known else ():
+        if known.intersection(timeline_view.held(timeline, track)):
+            return track.number
+    named = [track.number for track in there if track.name == change["name"]]
+    if change["index"] in named or len(named) != 1:
+        return int(change["index"]) if change["index"] <= len(there) else 0
+    return named[0]
 
 
 def _item(session: Session, timeline: Any, change: Change) -> bool:
@@ -154,18 +167,25 @@ def _ours(job: Any, change: Change) -> bool:
 
 def _stem(session: Session, timeline: Any, change: Change) -> bool:
     """Take a stem off the track that was made for it, and the track, if nothing else is on it."""
-    count = (timeline.GetTrackCount(AUDIO) or 0) if timeline is not None else 0
-    if count < change["index"]:
-        return True
-    name = str(timeline.GetTrackName(AUDIO, change["index"]) or "")
-    track = Track(AUDIO, change["index"], name)
+    there = timeline_view.tracks(timeline, AUDIO) if timeline is not None else []
+    # The person may have made tracks before it since, and so its number is another.
+    named = [track for track in there if track.name == change["name"]]
+    last = there[-1] if there else None
+    if not named and last is not None and last.number == change["index"] > change["before"]:
+        # It has no name of ours yet where the run was ended before it got one: "Audio 5".
+        named = [last] if last.name.endswith(str(last.number)) else []
+    # From the last one on, so that the numbers of the others stay.
+    gone = [_cleared(session, timeline, track, change["path"]) for track in reversed(named)]
+    return all(gone)
+
+
+def _cleared(session: Session, timeline: Any, track: Track, path: str) -> bool:
+    """Take a file off a track, and the track, if nothing else is on it; whether both are gone."""
     there = timeline_view.items(timeline, track)
-    ours = [item.id for item in there if same(lift.path_of(item), change["path"])]
+    ours = [item.id for item in there if same(lift.path_of(item), path)]
     if not lift.items_off(session.resolve, timeline, track, ours):
         return False
-    # A new track has no name of ours yet where the run was ended before it got one.
-    mine = name == change["name"] or (change["index"] == count and count > change["before"])
-    return len(there) > len(ours) or not mine or lift.track_off(timeline, track)
+    return len(there) > len(ours) or lift.track_off(timeline, track)
 
 
 def _scratch(session: Session, timeline: Any, change: Change) -> bool:

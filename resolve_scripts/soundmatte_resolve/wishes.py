@@ -55,6 +55,7 @@ DEFAULTS: Dict[str, Any] = {
     "render_still_s": 600.0,
     "job": "",
 }
+_FOLDERS = ("output", "render_folder")
 _KINDS = {"str": "a text", "list": "a list", "dict": "an object"}
 _CHOICES = {
     "plane": ("luma", "alpha"),
@@ -88,7 +89,8 @@ def read(folder: str) -> Wishes:
     """
     path = os.path.join(folder, FILE)
     try:
-        with open(path, encoding="utf-8") as file:
+        # Some editors begin a file with a mark that says so.
+        with open(path, encoding="utf-8-sig") as file:
             said = json.load(file)
     except FileNotFoundError:
         with open(path, "w", encoding="utf-8") as file:
@@ -115,7 +117,8 @@ def understood(said: Any, path: str = FILE) -> Dict[str, Any]:
         wrong = _wrong(name, value)
         if wrong:
             raise Refusal(f"In {path}, {json.dumps(name)} {wrong}.", "Correct that line.")
-    return dict(DEFAULTS, **said)
+    folders = {name: os.path.expanduser(said[name]) for name in _FOLDERS if said.get(name)}
+    return dict(dict(DEFAULTS, **said), **folders)
 
 
 def _wrong(name: str, value: Any) -> str:
@@ -134,6 +137,10 @@ def _wrong(name: str, value: Any) -> str:
         return f"must be {_KINDS[type(usual).__name__]}"
     if isinstance(value, list) and not all(isinstance(part, str) for part in value):
         return "must be a list of texts"
+    if name in _FOLDERS and value and not os.path.isabs(os.path.expanduser(value)):
+        return "must be a whole path, from the top of a disk or from ~ on"
+    if name == "mask" and not value.strip():
+        return 'must not be empty: there are "auto", "none", "file", or a track'
     if value not in _CHOICES.get(name, (value,)):
         return "must be one of {}".format(", ".join(map(json.dumps, _CHOICES[name])))
     return ""

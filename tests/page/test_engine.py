@@ -17,7 +17,7 @@ from tests.page.clips import COLOUR, HEIGHT, SIDE, WIDTH, talking
 from tests.page.visiting import Visitor
 
 from soundmatte.documents import MatteChoice, Order, Selection
-from soundmatte.errors import UsageError
+from soundmatte.errors import SettingsRefused, UsageError
 from soundmatte.hosts.bridge_client import BridgeClient, BridgeError
 from soundmatte.jobs.bridge_page import _Work
 from soundmatte.jobs.lanes import Lanes
@@ -179,3 +179,13 @@ def test_a_limit_of_the_settings_holds_on_the_page_too(
         work.estimate(Choice(engine="cloud"))
     trouble = work.trouble(failure.value)
     assert (trouble.kind, bool(trouble.hint)) == ("CostRefused", True)
+
+
+def test_terms_that_are_none_are_refused_by_their_name(
+    order: Callable[..., Order], tmp_path: Path
+) -> None:
+    """Before any page is opened: there is nothing on it to correct them with."""
+    work = _Work(order("cloud", colour=1), Lanes(1, 1))
+    with pytest.raises(SettingsRefused, match="colour cannot be used") as refused:
+        work.proposal()
+    assert refused.value.hint == "Correct that setting of the cloud engine."

@@ -37,7 +37,7 @@ def main(folder):
     requests = ["describe", "estimate", "preview", "separate", "jobs", "placement"]
     hello = {"event": "hello", "version": 1, "program": "0.1.0", "pid": os.getpid()}
     say({**hello, "requests": requests, "at_once": 4})
-    waiting = set()
+    waiting, failing = set(), os.environ.get("RECORDED_FAILS", "separate")
     for line in sys.stdin:
         request = json.loads(line)
         with lock:
@@ -56,7 +56,7 @@ def main(folder):
         if request["request"] == "separate" and prompt == "wait":
             waiting.add(name)
             say({"event": "progress", "id": name, "stage": "separate", "share": 0.25})
-        elif request["request"] == "separate" and prompt == "fail":
+        elif prompt == "fail" and request["request"] == failing:
             say(error(name, FAILED))
         else:
             if request["request"] == "separate":

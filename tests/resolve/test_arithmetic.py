@@ -9,6 +9,7 @@ import tests.resolve.library  # noqa: F401
 from hypothesis import given
 from hypothesis import strategies as st
 from soundmatte_resolve import arithmetic
+from tests.resolve.fake.clock import timecode
 
 NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)]
 RATES = [Fraction(n) for n in (16, 18, 24, 25, 30, 48, 50, 60, 100, 120)] + NTSC
@@ -67,3 +68,17 @@ def test_a_rendered_picture_keeps_its_proportions(width: int, height: int) -> No
 def test_frame_numbers_are_whole() -> None:
     assert arithmetic.whole("90010.0") == 90010
     assert isinstance(arithmetic.whole(90010.4), int)
+
+
+@given(frame=st.integers(0, 24 * 3600 * 24 - 1), rate=st.sampled_from(RATES), drop=st.booleans())
+def test_a_timecode_is_the_frame_that_it_names(frame: int, rate: Fraction, drop: bool) -> None:
+    drop = drop and rate in (NTSC[1], NTSC[3])
+    frame %= 24 * 3600 * round(rate) * 999 // 1000
+    text = timecode(frame, rate, drop)
+    assert arithmetic.frames_of(text, rate) == frame
+    assert arithmetic.frames_of(text.replace(";", ":"), rate, drop) == frame
+
+
+@pytest.mark.parametrize("value", [None, "", "01:00:00", "now", 3])
+def test_what_is_no_timecode_is_told(value: object) -> None:
+    assert arithmetic.frames_of(value, Fraction(25)) is None

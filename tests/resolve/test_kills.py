@@ -134,7 +134,8 @@ def test_a_dialog_opens_in_the_middle(
     before = fake.dump()
     stage.wish(**ROUTES["render"].wishes)
     done = calls["render"]
-    asked = len(done) - done[::-1].index("Project.GetUniqueId")
+    before_placing = done[: done.index("MediaPool.GetCurrentFolder")]
+    asked = len(before_placing) - before_placing[::-1].index("Project.GetUniqueId")
     fake.turn(modal=asked if isinstance(share, str) else int(share * len(done)))
     ran = stage.run(SEPARATE)
     assert ran.code == 1, ran.said

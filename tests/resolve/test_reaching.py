@@ -142,3 +142,26 @@ def test_pitfall_27_somebody_begins_to_render_meanwhile(bench: Bench, tmp_path: 
     assert ran.code == 1, ran.said
     assert "does not start to render" in ran.said
     assert scenes.seen(bench.fake.dump(), stems_too=True) == scenes.seen(before, stems_too=True)
+
+
+def test_a_dialog_that_is_open_from_the_start_is_no_old_version(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = on_stage(bench, tmp_path)
+    bench.fake.load(scenes.cut(bench.shot, knobs={"modal": 1}))
+    ran = stage.run()
+    assert ran.code == 1
+    assert "Resolve does not answer." in ran.out, ran.said
+    assert "too old" not in ran.said
+
+
+def test_a_state_folder_that_cannot_be_made_is_said(bench: Bench, tmp_path: Path) -> None:
+    stage = on_stage(bench, tmp_path)
+    (tmp_path / "file").touch()
+    stage.variables["SOUNDMATTE_RESOLVE"] = str(tmp_path / "file" / "state")
+    bench.fake.load(scenes.cut(bench.shot))
+    ran = stage.run()
+    assert ran.code == 1
+    assert "A file or folder cannot be used" in ran.out, ran.said
+    assert "Traceback" not in ran.said
+    assert not bench.fake.calls()

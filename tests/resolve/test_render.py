@@ -198,3 +198,33 @@ def test_a_render_that_comes_to_nothing(stage: Stage, shot: Source, render: str)
     assert words[render] in ran.out
     unchanged(stage, before)
     assert not stage.asked("estimate")
+
+
+def test_settings_that_cannot_be_kept_are_said(stage: Stage, shot: Source) -> None:
+    """No preset is loaded over them then; what a render sets stays set."""
+    stage.fake.load(cut(shot.path, knobs={"presets_kept": False}))
+    stage.wish(prompt="bell", render="always")
+    ran = stage.run()
+    assert ran.code == 0, ran.said
+    assert "does not keep the settings of its Deliver page" in ran.out
+    assert "Project.LoadRenderPreset" not in stage.fake.calls()
+
+
+def test_what_came_to_no_end_does_not_fill_the_disk(stage: Stage, shot: Source) -> None:
+    """Neither what a run that was killed had rendered, nor the first of two where one fails."""
+    scene = cut(shot.path, mask=shot.path)
+    stage.wish(prompt="bell", render="always")
+    stage.fake.load(scene)
+    assert stage.run().code == 0
+    second = len(stage.fake.calls()) - stage.fake.calls()[::-1].index("Project.AddRenderJob")
+    stage.fake.load(scene)
+    stage.fake.kill(second, "after")
+    assert stage.run().code < 0
+    stage.fake.kill(0)
+    renders = stage.folder / "state" / "renders"
+    assert len(list(renders.glob("*/*.mov"))) == 1
+    stage.fake.turn(render="fails")
+    ran = stage.run()
+    assert ran.code == 1
+    assert "The render was not done" in ran.out, ran.said
+    assert list(renders.iterdir()) == []

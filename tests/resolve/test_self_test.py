@@ -58,3 +58,4 @@ def test_a_project_without_a_timeline_will_do(stage: Stage) -> None:
     ran = stage.run(TEST)
     assert ran.code == 0, ran.said
     assert stage.fake.dump()["timelines"] == {}
+    assert all(report(stage)["features"].values())

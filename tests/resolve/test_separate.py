@@ -124,6 +124,21 @@ def test_a_page_is_asked_for_and_asks_for_the_price_itself(stage: Stage, shot: S
     assert asked["page"] is True
 
 
+def test_the_page_begins_with_the_wishes_also_where_they_cannot_be_estimated(
+    stage: Stage, shot: Source
+) -> None:
+    """An engine of one's own must not become another one for want of a prompt."""
+    stage.variables["RECORDED_FAILS"] = "estimate"
+    stage.fake.load(cut(shot.path))
+    terms = {"server": "http://127.0.0.1:8000"}
+    stage.wish(page=True, prompt="fail", engine="cloud", terms=terms, accept_doubtful=True)
+    ran = stage.run()
+    assert ran.code == 0, ran.said
+    (asked,) = stage.asked("separate")
+    order = asked["order"]
+    assert (order["engine"], order["terms"], order["accept_doubtful"]) == ("cloud", terms, True)
+
+
 def _stop_file(stage: Stage, process: Any) -> None:
     (stage.folder / "state" / "stop").touch()
 
@@ -204,6 +219,7 @@ def test_without_an_engine_there_is_a_way_out(
     [
         ({"timelines": []}, "No timeline is open."),
         ({"media": {"path": "/gone.mov"}}, "is offline: /gone.mov"),
+        ({"media": {"path": "/[v2] gone.mov"}}, "is offline: /[v2] gone.mov"),
         ({"profile": "21.1", "selected": ["clip", "other"]}, "More than one clip"),
     ],
 )

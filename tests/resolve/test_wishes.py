@@ -42,6 +42,9 @@ def test_what_is_not_said_is_as_usual(tmp_path: Path) -> None:
         ({"audio_track": 1.5}, "must be whole"),
         ({"engine": "clowd"}, "must be one of"),
         ({"terms": []}, "must be an object"),
+        ({"mask": " "}, "must not be empty"),
+        ({"output": "stems"}, "must be a whole path"),
+        ({"render_folder": "./renders"}, "must be a whole path"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_name(said: Any, words: str) -> None:
@@ -49,6 +52,17 @@ def test_what_cannot_be_meant_is_refused_by_its_name(said: Any, words: str) -> N
         wishes.understood(said)
     assert words in str(refused.value)
     assert refused.value.hint
+
+
+def test_a_folder_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    said = wishes.understood({"output": "~/Stems", "render_folder": ""})
+    assert (said["output"], said["render_folder"]) == ("/home/ann/Stems", "")
+
+
+def test_an_editor_may_say_that_it_writes_utf_8(tmp_path: Path) -> None:
+    (tmp_path / wishes.FILE).write_text('{"prompt": "Möwe"}', encoding="utf-8-sig")
+    assert wishes.read(str(tmp_path))["prompt"] == "Möwe"
 
 
 def test_a_file_that_is_no_json_is_left_as_it_is(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from soundmatte.documents import Order, Selection, Separation
 from soundmatte.errors import SoundmatteError, UsageError
 from soundmatte.jobs import bridge_documents as documents
 from soundmatte.jobs.bridge_events import failed
-from soundmatte.jobs.bridge_requests import answer, seen
+from soundmatte.jobs.bridge_requests import answer, seen, terms_refused
 from soundmatte.page.visit import PageCancelled, visit
 from soundmatte.page.work import (
     HEARD,
@@ -59,6 +59,7 @@ def separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:
 
     Raises:
         UsageError: the order's prompt or engine is none that a page can show.
+        SettingsRefused: its terms are none of the cloud engine's.
         stemmux.errors.Cancelled: the person, or the editor, ended it.
         StemmuxError, SoundmatteError: by what stopped it, where the person left it at that.
     """
@@ -77,13 +78,12 @@ class _Work:
         from soundmatte.report.preview import clock
         from stemmux.probe import probe
 
-        selection, terms = self.order.selection, self.order.terms
+        selection, cloud = self.order.selection, _cloud(self.order)
         engines = _engines(self.order)
         if self.order.engine not in {one.name for one in engines}:
             raise UsageError(f"There is no engine {self.order.engine!r}.", hint="Estimate anew.")
         if len(selection.prompt) > LONGEST_PROMPT:
             raise UsageError("The prompt is too long for a page.", hint="Shorten it.")
-        cloud = Cloud.model_validate({**load().settings.cloud.model_dump(), **terms})
         span = probe(selection.media).span(selection.start, selection.end)
         return Proposal(
             clip=selection.media.name,
@@ -212,11 +212,17 @@ def _engines(order: Order) -> tuple[EngineChoice, ...]:
     """The engines that can be had here."""
     from soundmatte.separation.keys import find
 
-    server = Cloud.model_validate({**load().settings.cloud.model_dump(), **order.terms}).server
+    server = _cloud(order).server
     if order.engine != "cloud" and not server and find() is None:
         return (_OFFLINE,)
     title = f"Server at {server}" if server else "Cloud service"
     return (_OFFLINE, EngineChoice("cloud", title, ("style", "acceleration", "candidates")))
+
+
+def _cloud(order: Order) -> Cloud:
+    """The cloud engine's settings, with the order's terms in place of them."""
+    with terms_refused():
+        return Cloud.model_validate({**load().settings.cloud.model_dump(), **order.terms})
 
 
 def _price(found: documents.Estimated) -> str:

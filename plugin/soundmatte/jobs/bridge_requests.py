@@ -102,7 +102,7 @@ def _estimated(request: documents.Estimate) -> documents.Estimated:
     from soundmatte.jobs import engines, run
 
     settings = load().settings
-    with _terms_refused():
+    with terms_refused():
         cloud = Cloud.model_validate({**settings.cloud.model_dump(), **request.terms})
     engine, why = engines.choose(request.use or settings.engine.use, cloud)
     selection = _as_set(request.selection, settings.output)
@@ -201,7 +201,7 @@ def seen(
 def _separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:
     from soundmatte.jobs import engines, run
 
-    with _terms_refused():
+    with terms_refused("Send an order as it was given by estimate."):
         engine = engines.engine_of(order)
     return run.separate(
         order.selection,
@@ -215,7 +215,12 @@ def _separated(order: Order, listener: Listener, lanes: Lanes) -> Separation:
 
 
 @contextmanager
-def _terms_refused() -> Iterator[None]:
+def terms_refused(hint: str = "Correct that setting of the cloud engine.") -> Iterator[None]:
+    """Terms that the cloud engine does not have are a refusal, with this way out.
+
+    Raises:
+        SettingsRefused: in place of pydantic's error.
+    """
     try:
         yield
     except ValidationError as error:
@@ -223,7 +228,7 @@ def _terms_refused() -> Iterator[None]:
         name = ".".join(map(str, first["loc"]))
         raise SettingsRefused(
             f"Of the engine's terms, {name} cannot be used: {first['msg'].lower()}.",
-            hint="Send an order as it was given by estimate.",
+            hint=hint,
         ) from None
 
 

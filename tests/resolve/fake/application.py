@@ -25,6 +25,30 @@ class Resolve(Part):
         self.projects = ProjectManager(world)
         self.storage = MediaStorage(world)
         self.fusion = Fusion(world)
+        self.before = project
+        self.closed: list[Part] = []
+
+    def meanwhile(self, call: int) -> None:
+        """What the person does right before a call."""
+        knobs = self.world.knobs
+        if knobs.opens == call:
+            self.project.SetCurrentTimeline(self.project.timelines[-1])
+        if knobs.closes == call:
+            kept = (self, self.projects, self.storage, self.fusion)
+            self.closed = [p for p in self.world.parts.values() if p not in kept]
+            self.closed = [p for p in self.closed if not p.gone and not isinstance(p, Bmd)]
+            self.before, old = self.project, self.project
+            for part in self.closed:
+                part.gone = True
+            self.project = Project(
+                self.world, "Other", old.rate, old.width, old.height, old.sample_rate
+            )
+
+    def reopen(self) -> None:
+        """Open the project again that was open before."""
+        for part in self.closed:
+            part.gone = False
+        self.project = self.before
 
     def GetProjectManager(self) -> ProjectManager:
         return self.projects

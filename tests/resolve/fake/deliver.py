@@ -128,7 +128,7 @@ class Deliver(Part):
         return True
 
     def SaveAsNewRenderPreset(self, presetName: str) -> bool:
-        if presetName in self.GetRenderPresetList():
+        if presetName in self.GetRenderPresetList() or not self.world.knobs.presets_kept:
             return False
         self.presets[presetName] = (self.format, self.codec, dict(self.settings))
         return True

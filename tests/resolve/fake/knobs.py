@@ -41,6 +41,9 @@ class Knobs:
         localised: the keys of clip properties are in another language.
         numbers: settings that are numbers are answered as such.
         quits: the application ends at this call.
+        opens: the person opens the last timeline right before this call.
+        closes: the person opens another project right before this call.
+        presets_kept: whether the Deliver page's settings can be kept as a preset.
     """
 
     append_end: Literal["exclusive", "inclusive"] | None = None
@@ -71,6 +74,9 @@ class Knobs:
     localised: bool = False
     numbers: bool = False
     quits: int | None = None
+    opens: int | None = None
+    closes: int | None = None
+    presets_kept: bool = True
 
     def turn(self, wanted: dict[str, Any]) -> None:
         """Turn some; an unknown one is an error."""

@@ -72,6 +72,12 @@ class Desk:
             self.kill = (len(self.log) + line["at"], line["when"]) if line["at"] else None
         elif what == "dismiss":
             self.world.dialog = False
+        elif what == "select":
+            current = self.world.resolve.project.current
+            assert current is not None
+            current.selected = [item for item in current.items if item.uid in line["items"]]
+        elif what == "reopen":
+            self.world.resolve.reopen()
         elif what == "user":
             # The person does something meanwhile: a call that is not the script's.
             return encoded(self._done(line))
@@ -99,6 +105,8 @@ class Desk:
         if self.kill == (number, "before"):
             os.kill(script, signal.SIGKILL)
             raise Hung
+        with world.lock:
+            world.resolve.meanwhile(number)
         first, calls = world.knobs.modal, world.knobs.modal_calls
         busy = first is not None and first <= number < first + calls
         with world.lock:
