@@ -281,6 +281,44 @@ def test_the_original_sound_plays_unless_it_is_muted(
     assert off == [2]
 
 
+@pytest.mark.parametrize(
+    ("words", "sound", "muted"),
+    [
+        (("--clip", 1), 1, [2]),
+        (("--clip", 2), 1, [2]),
+        (("--clip", 3), 3, [3]),
+        (("--clip", 3, "--sound", 2), 2, [4]),
+    ],
+)
+def test_the_sound_of_the_file_that_a_clip_plays(
+    shell: Shell,
+    studio: Studio,
+    tmp_path: Path,
+    words: tuple[object, ...],
+    sound: int,
+    muted: list[int],
+) -> None:
+    made = studio.clip("mov", tracks=3, options=("-timecode", CODES["25"]))
+    timeline = cut(studio, CASES[2])
+    (shot,) = timeline.tracks[0].clips
+    shot = replace(shot, source=of_file(made, "25"))
+    tracks = [Track("audio", n, "", (shot,), 2) for n in (1, 2, 3)]
+    whole = replace(timeline, tracks=counted([replace(timeline.tracks[0], clips=(shot,)), *tracks]))
+    document = json.loads(otio.written(whole, []))
+    for track, number in zip(document["tracks"]["children"][1:], (1, 3, 2), strict=True):
+        channels = [{"Source Channel ID": n, "Source Track ID": number - 1} for n in (0, 1)]
+        clip = next(c for c in track["children"] if c["OTIO_SCHEMA"] == "Clip.2")
+        clip["metadata"] = {"Resolve_OTIO": {"Channels": channels}}
+    edit = tmp_path / "cut.otio"
+    edit.write_text(json.dumps(document))
+    told = separated(shell, edit, *words, "--mute-original")
+    clips = stem_clips(Path(told["document"]))
+    mix = sum(heard(clips[name][0]) for name in told["tracks"])
+    first = round(Fraction(CASES[2].into, 25) * HZ)
+    assert np.abs(mix - made.sounds[sound - 1][first : first + len(mix)]).max() < 2**-15
+    assert told["muted"] == muted
+
+
 # --- what is done again, and what is refused ---
 
 

@@ -31,7 +31,7 @@ from soundmatte.timelines.errors import (
     TimelineError,
     UnreadableTimeline,
 )
-from soundmatte.timelines.timeline import Clip, Source, Timeline
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline
 from stemmux.timebase import Timecode, nearest
 
 _NTSC = Fraction(1000, 1001)
@@ -314,6 +314,7 @@ def test_a_document_of_premiere(tmp_path: Path) -> None:
     assert b.effects == ("Cross Dissolve",)
     assert (title.kind, nest.kind, nest.source) == ("generator", "nested", None)
     assert sound.source == a.source
+    assert sound.channels == (Channel(1), Channel(2))
     assert any("without a place" in note for note in read.notes)
 
 

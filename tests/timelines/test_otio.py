@@ -28,7 +28,7 @@ from tests.timelines.drawing import (
 from soundmatte.errors import ExtraMissing
 from soundmatte.timelines import otio
 from soundmatte.timelines.errors import HostileTimeline, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline, Track
 from stemmux.timebase import Timecode
 
 _SAME_FOLDER = settings(
@@ -139,11 +139,12 @@ def test_what_is_lost_is_said() -> None:
     rate = RATES[3]
     nested = Clip(1, "n", "nested", None, Fraction(0), Fraction(1), effects=("blur",), speed=None)
     under = replace(nested, number=2, record=Fraction(1, 2))
+    heard = replace(nested, number=3, record=Fraction(2), channels=(Channel(1, sound=2),))
     rich = Timeline(
         "cut",
         rate,
         Timecode(0, rate, True),
-        (Track("video", 1, "", (nested, under)),),
+        (Track("video", 1, "", (nested, under, heard)),),
         size=(1920, 1080),
         sample_rate=48000,
     )
@@ -244,6 +245,17 @@ def test_every_kind_of_clip(tmp_path: Path) -> None:
     assert kinds == {"inner": "nested", "title": "generator", "gone": "file"}
     assert told["gone"].source == Source("gone", "")
     assert read.notes == ("series is a sequence of pictures, which is not read.",)
+
+
+def test_the_channels_that_a_sound_plays_are_those_resolve_says(tmp_path: Path) -> None:
+    said = [{"Source Channel ID": n, "Source Track ID": 2} for n in (0, 1)]
+    odd: list[Any] = [None, "Channels", [1], [{"Source Channel ID": "0", "Source Track ID": 0}], []]
+    items = [shot(str(n), 0, 10, 25.0) for n in range(6)]
+    for item, channels in zip(items, [said, *odd], strict=True):
+        item.metadata["Resolve_OTIO"] = {"Channels": channels}
+    read = clips(otio.read(saved(tmp_path, cut(25.0, ("Audio", items)))))
+    assert read[0].channels == (Channel(1, 3), Channel(2, 3))
+    assert [one.channels for one in read[1:]] == [()] * 5
 
 
 def test_transitions_take_up_no_time_and_are_named_on_both_sides(tmp_path: Path) -> None:

@@ -71,7 +71,14 @@ MaskTrack = Annotated[
     ),
 ]
 SoundTrack = Annotated[
-    int, typer.Option("--sound", min=1, metavar="N", help="Number of the sound in a clip's file.")
+    int | None,
+    typer.Option(
+        "--sound",
+        min=1,
+        metavar="N",
+        help="Number of the sound in a clip's file.",
+        show_default="that which the clip plays",
+    ),
 ]
 EditHandles = Annotated[
     str,
@@ -141,7 +148,7 @@ def separate(
     invert: options.Invert = False,
     plane: options.Plane = options.MattePlane.LUMA,
     prompt: options.Prompt = "",
-    sound: SoundTrack = 1,
+    sound: SoundTrack = None,
     handles: EditHandles = "",
     media_root: Roots = None,
     rate: Rate = "",

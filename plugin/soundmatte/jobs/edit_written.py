@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from soundmatte.jobs import edit_choice
+from soundmatte.jobs import edit_choice, edit_sound
 from soundmatte.jobs.edit import Edit, Goal, Laid
 from soundmatte.timelines import formats
 from soundmatte.timelines.timeline import Clip, StemClip, StemTrack, Timeline
@@ -110,10 +110,15 @@ def _muted(
     """The numbers of the clips to be disabled, and what is to be said of them."""
     within: set[int] = set()
     beyond: set[int] = set()
+    partly: set[int] = set()
     for one in stems:
-        ends, goes_on = edit_choice.heard_within(timeline, one.wanted.clip, one.wanted.sound)
-        within |= {clip.number for clip in ends}
-        beyond |= {clip.number for clip in goes_on}
+        wanted = one.wanted
+        ends, goes_on = edit_choice.heard_within(timeline, wanted.clip, wanted.sound)
+        same, more = edit_sound.stand_for(ends, wanted.selection.track, wanted.wide)
+        longer, _ = edit_sound.stand_for(goes_on, wanted.selection.track, wanted.wide)
+        within |= {clip.number for clip in same}
+        partly |= {clip.number for clip in more}
+        beyond |= {clip.number for clip in longer}
     if into.alone:
         return frozenset(), ()
     notes = []
@@ -122,9 +127,10 @@ def _muted(
             "The original sound still plays beside the stems: disable it, or give --mute-original."
         )
         return frozenset(), tuple(notes)
-    if beyond:
-        numbers = ", ".join(map(str, sorted(beyond)))
-        notes.append(f"Longer than the stems, and so not disabled: clip {numbers}.")
+    for numbers, what in ((beyond, "Longer than the stems"), (partly, "More than the stems")):
+        if numbers:
+            listed = ", ".join(map(str, sorted(numbers)))
+            notes.append(f"{what}, and so not disabled: clip {listed}.")
     if not within:
         notes.append("No sound clip of the original was found to be disabled.")
     return frozenset(within), tuple(notes)

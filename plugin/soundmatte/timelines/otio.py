@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from soundmatte.timelines.errors import MediaMissing
 from soundmatte.timelines.laying import Place, apart
-from soundmatte.timelines.losses import Losses, told
+from soundmatte.timelines.losses import CHOSEN_CHANNELS, Losses, told
 from soundmatte.timelines.media import address
 from soundmatte.timelines.otio_reading import AUDIO_TYPES, KINDS, loaded, read
 from soundmatte.timelines.timeline import Clip, Source, StemClip, StemTrack, Timeline, Track
@@ -29,6 +29,7 @@ LOSSES: Losses = (
     ("picture size", "OTIO does not say it; the editor's project does."),
     ("sample rate", "OTIO does not say it; the editor's project does."),
     ("drop frame", "OTIO does not say how timecode is counted; the editor's project does."),
+    CHOSEN_CHANNELS,
     ("nested timelines", "A nested timeline becomes a clip without media."),
     ("changing speed", "A speed that changes on the way, or is not known, becomes the original."),
     ("effects", "Effects and transitions are left out."),

@@ -8,7 +8,7 @@ This module must not write anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from soundmatte.errors import ExtraMissing
 from soundmatte.timelines.errors import HostileTimeline, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline, Track
 from stemmux.errors import TimeError
 from stemmux.timebase import Timecode, drops, frame_at, frame_rate, nearest
 
@@ -26,8 +26,9 @@ KINDS: Final = {"Video": "video", "Audio": "audio"}
 AUDIO_TYPES: Final = {1: "Mono", 2: "Stereo", 6: "5.1", 8: "7.1"}
 DAMAGED: Final = "Export it from the editor again."
 _LARGEST: Final = 256 * 1024 * 1024
-#: A floating number is a fraction with a denominator up to that, if one is so close to it.
-_FINEST: Final = 10_000
+#: A floating number is a fraction with a denominator up to that, if one is so close to it: samples
+#: at 48 kHz behind a frame of 29.97, counted in frames of 23.976, come to 10010ths.
+_FINEST: Final = 20_000
 _CLOSE: Final = Fraction(1, 10**8)
 
 
@@ -213,7 +214,8 @@ class _Reader:
         into = Fraction(0)
         if item.source_range is not None:
             into = _seconds(item.source_range.start_time) - source.start
-        return replace(made, kind="file", source=source, into=into)
+        channels = _source_channels(item)
+        return replace(made, kind="file", source=source, into=into, channels=channels)
 
     def _effects(self, item: Any) -> tuple[Fraction | None, tuple[str, ...]]:
         """The speed that time effects come to, and the names of the others."""
@@ -272,6 +274,24 @@ def _channels(track: Any) -> int | None:
     said = track.metadata.get("Resolve_OTIO", {})
     word = said.get("Audio Type") if isinstance(said, Mapping) else None
     return {name: count for count, name in AUDIO_TYPES.items()}.get(str(word))
+
+
+def _source_channels(item: Any) -> tuple[Channel, ...]:
+    """The channels of its file that Resolve says of a sound, which it counts from 0."""
+    said = item.metadata.get("Resolve_OTIO", {})
+    listed = said.get("Channels") if isinstance(said, Mapping) else None
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        return ()
+    found = []
+    for one in listed:
+        channel, track = (
+            one.get(name) if isinstance(one, Mapping) else None
+            for name in ("Source Channel ID", "Source Track ID")
+        )
+        if not (isinstance(channel, int) and isinstance(track, int) and min(channel, track) >= 0):
+            return ()
+        found.append(Channel(channel + 1, track + 1))
+    return tuple(found)
 
 
 def _drops(frame: int, rate: Fraction) -> bool:
