@@ -381,6 +381,32 @@ def test_a_whole_track_does_what_it_can(shell: Shell, studio: Studio, tmp_path: 
     assert "gone.mov" in said.err
 
 
+def test_what_lies_in_several_places_is_separated_once(
+    shell: Shell, studio: Studio, tmp_path: Path
+) -> None:
+    timeline = cut(studio, CASES[2])
+    (shot,) = timeline.tracks[1].clips
+    again = replace(shot, record=shot.end + Fraction(2))
+    timeline = replace(
+        timeline,
+        tracks=counted([timeline.tracks[0], replace(timeline.tracks[1], clips=(shot, again))]),
+    )
+    edit = saved(timeline, tmp_path / "cut.otio")
+    words = ("timeline", "separate", edit, "--clip", 1, "--clip", 2, "--clip", 3)
+    planned = shell(*words, "--dry-run")
+    assert planned.out.count("clip 3 shot: separated with 1") == 1
+    said = shell(*words, "--json")
+    assert "Clip 2 (shot) is the same sound as clip 1, in the same place" in said.err
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert [event["event"] for event in events] == ["clip", "document", "summary"]
+    told = documents(said)
+    assert [stem["clip"] for stem in told["stems"]] == [1, 3]
+    read = stem_clips(Path(told["document"]))
+    for name in told["tracks"]:
+        assert [clip.record for clip in read[name]] == [shot.record, again.record]
+        assert np.array_equal(*(heard(clip) for clip in read[name]))
+
+
 def test_stems_that_overlap_get_tracks_of_their_own(
     shell: Shell, studio: Studio, tmp_path: Path
 ) -> None:

@@ -118,6 +118,11 @@ def wanted(timeline: Timeline, clip: Clip, wish: Wish, finder: Finder) -> Wanted
     return Wanted(clip, sound, first, selection, lay, wide, notes)
 
 
+def same(one: Wanted, other: Wanted) -> bool:
+    """Whether the stems of two clips would be the same, in the same place."""
+    return (one.selection, one.lay) == (other.selection, other.lay)
+
+
 class _Footage:
     """A clip's file, and where in it the timeline's first frame would lie."""
 
