@@ -467,6 +467,14 @@ def test_a_missing_rate_is_another_s_or_said(tmp_path: Path) -> None:
         fcp7.read(_document(tmp_path, text.format("", clip.format(""))))
 
 
+@pytest.mark.parametrize("written", ["01:00:02;02", "01;00;02;02"])
+def test_a_timecode_may_be_written_without_its_frame(tmp_path: Path, written: str) -> None:
+    rate = "<rate><timebase>30</timebase><ntsc>TRUE</ntsc></rate>"
+    code = f"{rate}<string>{written}</string><displayformat>DF</displayformat>"
+    text = f"<xmeml><sequence>{rate}<timecode>{code}</timecode></sequence></xmeml>"
+    assert str(fcp7.read(_document(tmp_path, text.encode())).start) == "01:00:02;02"
+
+
 def test_of_several_sequences_one_is_read_and_the_others_are_named(tmp_path: Path) -> None:
     rate = "<rate><timebase>25</timebase></rate>"
     item = "<clipitem><start>0</start><end>5</end>{}</clipitem>"
