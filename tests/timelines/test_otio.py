@@ -294,6 +294,22 @@ def test_a_part_of_a_track_is_seen_and_all_of_it_counted(tmp_path: Path) -> None
     assert (other.number, other.record, other.duration, other.into) == (3, 1, 1, 0)
 
 
+def test_stems_lie_where_they_should_in_a_timeline_of_which_a_part_is_seen(tmp_path: Path) -> None:
+    made = cut(25.0, ("Video", [shot("a", 0, 500, 25.0)]))
+    made.tracks.source_range = span(75, 400, 25.0)
+    path = saved(tmp_path, made)
+    laid = two_stems(otio.read(path))
+    path.write_bytes(otio.extended(path, laid))
+    added = otio.read(path).tracks[-2:]
+    for track, stem in zip(added, laid, strict=True):
+        assert [without_number(c) for c in track.clips] == list(map(stem_told, stem.clips))
+    # The library counts from where the tracks begin.
+    read = library.adapters.read_from_file(str(path))
+    clip = next(c for c in read.tracks[-1] if isinstance(c, schema.Clip))
+    at = laid[0].clips[0].record * 25 + 75
+    assert read.tracks[-1].range_of_child(clip).start_time.value == at
+
+
 def test_a_collection_of_one_timeline_is_that(tmp_path: Path) -> None:
     made = cut(25.0, ("Video", [shot("a", 0, 10, 25.0)]))
     path = saved(tmp_path, schema.SerializableCollection("all", [made]))

@@ -302,14 +302,22 @@ def _drops(frame: int, rate: Fraction) -> bool:
     return with_drop.endswith("0:00;00") and not without.endswith("0:00:00")
 
 
+def seconds(value: float, rate: float) -> Fraction:
+    """A time that is counted in frames, or in samples.
+
+    Raises:
+        TimeError: it is none.
+    """
+    exact = _frames_per_second(rate)
+    if exact is None:
+        exact = Fraction(nearest(_exact(rate)))
+    if exact <= 0:
+        raise TimeError(f"{rate} is no rate.")
+    return _exact(value) / exact
+
+
 def _seconds(time: Any) -> Fraction:
-    rate = _frames_per_second(time.rate)
-    if rate is None:
-        # Sound is counted in samples.
-        rate = Fraction(nearest(_exact(time.rate)))
-    if rate <= 0:
-        raise TimeError(f"{time.rate} is no rate.")
-    return _exact(time.value) / rate
+    return seconds(time.value, time.rate)
 
 
 def _frames_per_second(rate: float) -> Fraction | None:
