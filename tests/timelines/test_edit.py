@@ -246,6 +246,19 @@ def test_an_edl_becomes_another_document(shell: Shell, studio: Studio, tmp_path:
     other = separated(shell, edit, "--clip", 1, "--rate", "25", "--format", "otio")
     check_stems(Path(other["document"]), made, case)
     assert formats.read(Path(other["document"])).start == Timecode(start, rate, False)
+    # What the list does not say of the file is said by the file, in every format.
+    for name in formats.WRITTEN:
+        to = tmp_path / f"new{formats.named(name).ending}"
+        separated(shell, edit, "--clip", 1, "--rate", "25", "--to", to)
+        if name == "kdenlive":
+            assert f'in="{case.into}" out="{case.into + case.frames - 1}"' in to.read_text()
+            continue
+        picture, sound = (track.clips[0] for track in formats.read(to).tracks[:2])
+        for clip in (picture, sound):
+            assert clip.source is not None
+            assert clip.into * rate == case.into
+            assert clip.source.start == Timecode.parse(CODES["25"], rate).time
+            assert clip.source.duration == made.frames / rate
 
 
 def test_stems_alone(shell: Shell, studio: Studio, tmp_path: Path) -> None:

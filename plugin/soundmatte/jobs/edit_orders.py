@@ -132,13 +132,13 @@ class _Footage:
         assert clip.source is not None
         self.path = finder.find(clip.source)
         self.media = probe(self.path)
-        self.sync = _into(timeline, clip, self.media) - clip.record
+        self.sync = into_file(timeline, clip, self.media) - clip.record
         self.notes = _doubts(clip, self.path, self.media)
         if not finder.is_there(clip.source):
             self.notes = (f"{self.path} stands for {clip.source.target}.", *self.notes)
 
 
-def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
+def into_file(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
     """Seconds from a file's first picture to what lies at the clip's record start.
 
     A document that does not say where the file begins counts by the file's own timecode.
@@ -154,7 +154,8 @@ def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
     else:
         into = clip.into - code.time
     grace = 1 / timeline.rate
-    if into >= -grace and into + clip.duration <= media.duration + grace:
+    length = clip.duration * abs(clip.speed or Fraction(1))
+    if into >= -grace and into + length <= media.duration + grace:
         return into
     return clip.into
 
@@ -229,7 +230,7 @@ def _seen(
     assert masking.source is not None
     path = finder.find(masking.source)
     matte = probe(path, picture=True)
-    into = None if is_still(matte) else _into(timeline, masking, matte) - masking.record
+    into = None if is_still(matte) else into_file(timeline, masking, matte) - masking.record
     choice = MatteChoice(
         path=path,
         plane=wish.plane,
