@@ -291,13 +291,10 @@ def _prepared(
                 "same place; one of the two is separated."
             )
             continue
-        item = edit.item_of(one, engine, into, accept_doubtful=said["accept_doubtful"])
+        made = edit.item_of(one, engine, into, accept_doubtful=said["accept_doubtful"])
         # A range of a file may lie in several places; it is separated once.
-        folder = item.order.output
-        if folder in by_folder:
-            item = by_folder[folder]
-        else:
-            by_folder[folder] = item
+        item = by_folder.setdefault(made.order.output, made)
+        if item is made:
             checked.check(item)
         if item.error is not None and said["clip"]:
             raise item.error
