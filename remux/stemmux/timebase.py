@@ -162,6 +162,12 @@ class Timecode:
         """Seconds since midnight by the frames that have passed, not by the written numbers."""
         return frame_time(self.frame, self.rate)
 
+    @property
+    def day(self) -> int:
+        """Frames from midnight to midnight, as they are counted here."""
+        base = nearest(self.rate)
+        return 144 * (600 * base - 9 * (base // 15)) if self.drop else 86400 * base
+
 
 def drops(rate: Fraction) -> bool:
     """Whether drop-frame timecode exists at this rate."""

@@ -139,7 +139,9 @@ def test_every_boundary_is_rounded_once(
         assert part.time_reference is None
     else:
         assert part.time_reference is not None
-        late = Fraction(part.time_reference, hz) - (timecode - before / Fraction(fps))
+        # It counts from the last midnight, whose timecode is that many frames before the next.
+        day = 86400 * rounded(Fraction(fps)) / Fraction(fps)
+        late = Fraction(part.time_reference, hz) - (timecode - before / Fraction(fps)) % day
         assert part.time_reference >= 0
         assert 0 <= late < Fraction(1, hz)
     # Clips that follow one another on the media and the timeline share their boundary.
@@ -240,6 +242,16 @@ def test_with_a_timecode_the_file_knows_its_place(separated: Separator, tmp_path
         names = [each.text for each in told.iter("NAME")]
         assert names == [f"{name} L", f"{name} R"]
         assert len(held["data"]) == stem.frames * 6
+
+
+def test_behind_midnight_the_clock_begins_anew(separated: Separator, tmp_path: Path) -> None:
+    done, _ = separated()
+    rate = Fraction(30000, 1001)
+    # Of drop-frame timecode a day has fewer frames: 00:00:01;00 of the next one.
+    timecode = (2_589_408 + 30) / rate
+    how = Lay(start=Fraction(3, 4), frames=12, rate=rate, timecode=timecode, drop=True)
+    for stem in lay(done, how, tmp_path).stems:
+        assert stem.time_reference == 48048
 
 
 def test_without_one_it_says_nothing_of_place_or_origin(

@@ -13,6 +13,7 @@ from lxml import etree
 
 from soundmatte.timelines.media import address
 from soundmatte.timelines.timeline import (
+    Channel,
     Clip,
     Source,
     StemClip,
@@ -258,5 +259,6 @@ LOST = {
     "nested timelines": a_clip("nested"),
     "generators": a_clip("generator"),
     "effects": a_clip(effects=("Blur",)),
+    "chosen channels": a_clip(channels=(Channel(3),)),
     "positions between frames": a_clip(record=Fraction(1, 50), duration=Fraction(3)),
 }

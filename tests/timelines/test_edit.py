@@ -246,6 +246,19 @@ def test_an_edl_becomes_another_document(shell: Shell, studio: Studio, tmp_path:
     other = separated(shell, edit, "--clip", 1, "--rate", "25", "--format", "otio")
     check_stems(Path(other["document"]), made, case)
     assert formats.read(Path(other["document"])).start == Timecode(start, rate, False)
+    # What the list does not say of the file is said by the file, in every format.
+    for name in formats.WRITTEN:
+        to = tmp_path / f"new{formats.named(name).ending}"
+        separated(shell, edit, "--clip", 1, "--rate", "25", "--to", to)
+        if name == "kdenlive":
+            assert f'in="{case.into}" out="{case.into + case.frames - 1}"' in to.read_text()
+            continue
+        picture, sound = (track.clips[0] for track in formats.read(to).tracks[:2])
+        for clip in (picture, sound):
+            assert clip.source is not None
+            assert clip.into * rate == case.into
+            assert clip.source.start == Timecode.parse(CODES["25"], rate).time
+            assert clip.source.duration == made.frames / rate
 
 
 def test_stems_alone(shell: Shell, studio: Studio, tmp_path: Path) -> None:
@@ -279,6 +292,44 @@ def test_the_original_sound_plays_unless_it_is_muted(
     read = otio.read(Path(told["document"]))
     off = [clip.number for track in read.tracks for clip in track.clips if not clip.enabled]
     assert off == [2]
+
+
+@pytest.mark.parametrize(
+    ("words", "sound", "muted"),
+    [
+        (("--clip", 1), 1, [2]),
+        (("--clip", 2), 1, [2]),
+        (("--clip", 3), 3, [3]),
+        (("--clip", 3, "--sound", 2), 2, [4]),
+    ],
+)
+def test_the_sound_of_the_file_that_a_clip_plays(
+    shell: Shell,
+    studio: Studio,
+    tmp_path: Path,
+    words: tuple[object, ...],
+    sound: int,
+    muted: list[int],
+) -> None:
+    made = studio.clip("mov", tracks=3, options=("-timecode", CODES["25"]))
+    timeline = cut(studio, CASES[2])
+    (shot,) = timeline.tracks[0].clips
+    shot = replace(shot, source=of_file(made, "25"))
+    tracks = [Track("audio", n, "", (shot,), 2) for n in (1, 2, 3)]
+    whole = replace(timeline, tracks=counted([replace(timeline.tracks[0], clips=(shot,)), *tracks]))
+    document = json.loads(otio.written(whole, []))
+    for track, number in zip(document["tracks"]["children"][1:], (1, 3, 2), strict=True):
+        channels = [{"Source Channel ID": n, "Source Track ID": number - 1} for n in (0, 1)]
+        clip = next(c for c in track["children"] if c["OTIO_SCHEMA"] == "Clip.2")
+        clip["metadata"] = {"Resolve_OTIO": {"Channels": channels}}
+    edit = tmp_path / "cut.otio"
+    edit.write_text(json.dumps(document))
+    told = separated(shell, edit, *words, "--mute-original")
+    clips = stem_clips(Path(told["document"]))
+    mix = sum(heard(clips[name][0]) for name in told["tracks"])
+    first = round(Fraction(CASES[2].into, 25) * HZ)
+    assert np.abs(mix - made.sounds[sound - 1][first : first + len(mix)]).max() < 2**-15
+    assert told["muted"] == muted
 
 
 # --- what is done again, and what is refused ---
@@ -341,6 +392,32 @@ def test_a_whole_track_does_what_it_can(shell: Shell, studio: Studio, tmp_path: 
     assert said.status == 5
     assert [stem["clip"] for stem in documents(said)["stems"]] == [1]
     assert "gone.mov" in said.err
+
+
+def test_what_lies_in_several_places_is_separated_once(
+    shell: Shell, studio: Studio, tmp_path: Path
+) -> None:
+    timeline = cut(studio, CASES[2])
+    (shot,) = timeline.tracks[1].clips
+    again = replace(shot, record=shot.end + Fraction(2))
+    timeline = replace(
+        timeline,
+        tracks=counted([timeline.tracks[0], replace(timeline.tracks[1], clips=(shot, again))]),
+    )
+    edit = saved(timeline, tmp_path / "cut.otio")
+    words = ("timeline", "separate", edit, "--clip", 1, "--clip", 2, "--clip", 3)
+    planned = shell(*words, "--dry-run")
+    assert planned.out.count("clip 3 shot: separated with 1") == 1
+    said = shell(*words, "--json")
+    assert "Clip 2 (shot) is the same sound as clip 1, in the same place" in said.err
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert [event["event"] for event in events] == ["clip", "document", "summary"]
+    told = documents(said)
+    assert [stem["clip"] for stem in told["stems"]] == [1, 3]
+    read = stem_clips(Path(told["document"]))
+    for name in told["tracks"]:
+        assert [clip.record for clip in read[name]] == [shot.record, again.record]
+        assert np.array_equal(*(heard(clip) for clip in read[name]))
 
 
 def test_stems_that_overlap_get_tracks_of_their_own(

@@ -203,6 +203,37 @@ def test_a_list_may_pass_midnight(tmp_path: Path) -> None:
     assert clip.duration == 2
 
 
+@pytest.mark.parametrize(
+    ("rate", "last", "next_day"),
+    [("25", "23:59:58:00", "00:00:00:00"), ("29.97", "23:59:58;00", "00:00:00;00")],
+)
+def test_what_is_recorded_after_midnight_lies_behind_what_is_before(
+    tmp_path: Path, rate: str, last: str, next_day: str
+) -> None:
+    text = (
+        f"001  R  V  C  01:00:02:00 01:00:03:00 {next_day} {next_day[:6]}01{next_day[8:]}\n"
+        f"002  R  V  C  01:00:00:00 01:00:02:00 {last} {next_day}\n"
+    )
+    read = listed(tmp_path, text, rate)
+    first, second = clips(read)
+    assert (str(read.start), first.into * read.rate) == (last, 3600 * round(read.rate))
+    assert (first.record * read.rate, first.end) == (0, second.record)
+    assert (second.record * read.rate, second.duration * read.rate) == (
+        2 * round(read.rate),
+        round(read.rate),
+    )
+
+
+def test_what_lies_under_a_key_is_an_event_of_its_own(tmp_path: Path) -> None:
+    place = "01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00"
+    for kinds in (("K B", "K"), ("KB   010", "K    025"), ("K B", "K O 030")):
+        lines = [f"001  R{n}  V{n}  {kind}  {place}\n" for n, kind in enumerate(kinds, 1)]
+        read = listed(tmp_path, "".join(lines))
+        assert [clip.name for clip in clips(read)] == ["R1", "R2"]
+        assert [clip.effects for clip in clips(read)] == [("key",)] * 2
+        assert read.notes == ()
+
+
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_letters_and_line_ends_of_every_system(tmp_path: Path, code: str, ends: str) -> None:

@@ -31,7 +31,7 @@ from soundmatte.timelines.errors import (
     TimelineError,
     UnreadableTimeline,
 )
-from soundmatte.timelines.timeline import Clip, Source, Timeline
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline
 from stemmux.timebase import Timecode, nearest
 
 _NTSC = Fraction(1000, 1001)
@@ -314,6 +314,7 @@ def test_a_document_of_premiere(tmp_path: Path) -> None:
     assert b.effects == ("Cross Dissolve",)
     assert (title.kind, nest.kind, nest.source) == ("generator", "nested", None)
     assert sound.source == a.source
+    assert sound.channels == (Channel(1), Channel(2))
     assert any("without a place" in note for note in read.notes)
 
 
@@ -464,6 +465,14 @@ def test_a_missing_rate_is_another_s_or_said(tmp_path: Path) -> None:
         assert (found.duration, found.into) == (2, Fraction(10, 25))
     with pytest.raises(RateMissing, match="does not say its frame rate"):
         fcp7.read(_document(tmp_path, text.format("", clip.format(""))))
+
+
+@pytest.mark.parametrize("written", ["01:00:02;02", "01;00;02;02"])
+def test_a_timecode_may_be_written_without_its_frame(tmp_path: Path, written: str) -> None:
+    rate = "<rate><timebase>30</timebase><ntsc>TRUE</ntsc></rate>"
+    code = f"{rate}<string>{written}</string><displayformat>DF</displayformat>"
+    text = f"<xmeml><sequence>{rate}<timecode>{code}</timecode></sequence></xmeml>"
+    assert str(fcp7.read(_document(tmp_path, text.encode())).start) == "01:00:02;02"
 
 
 def test_of_several_sequences_one_is_read_and_the_others_are_named(tmp_path: Path) -> None:

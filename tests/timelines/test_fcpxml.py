@@ -27,7 +27,7 @@ from tests.timelines.drawing import (
 
 from soundmatte.timelines import fcpxml
 from soundmatte.timelines.errors import RateMissing, TimelineError, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Timeline, Track
+from soundmatte.timelines.timeline import Channel, Clip, Timeline, Track
 from stemmux.timebase import Timecode, frame_at
 
 _NTSC = Fraction(1000, 1001)
@@ -273,6 +273,27 @@ def test_a_clip_shows_its_range_of_what_it_contains(tmp_path: Path) -> None:
     assert (own.record, own.duration, own.into) == (1, 10, 5)
     # What is connected to it is not cut with it.
     assert (other.record, other.duration, other.into) == (2, 60, 0)
+
+
+def test_the_channels_of_a_sound_are_those_of_its_components_that_are_on(tmp_path: Path) -> None:
+    spine = f"""
+<asset-clip ref="r2" offset="{_at(0)}" start="36000s" duration="10s">
+    <audio-channel-source srcCh="3, 4" role="dialogue"/>
+    <audio-channel-source srcCh="1, 2" role="dialogue" active="0"/>
+</asset-clip>
+<asset-clip ref="r2" offset="{_at(10)}" start="36000s" duration="10s"/>
+<clip offset="{_at(20)}" duration="10s">
+    <audio ref="r2" offset="0s" start="36000s" duration="60s" srcID="3"/>
+    <audio ref="r2" lane="-1" offset="0s" start="36000s" duration="60s" srcCh="2"/>
+</clip>"""
+    read = fcpxml.read(_final_cut(tmp_path, spine))
+    heard = [clip for track in read.tracks if track.kind == "audio" for clip in track.clips]
+    assert {(clip.record, clip.channels) for clip in heard} == {
+        (0, (Channel(3), Channel(4))),
+        (10, ()),
+        (20, (Channel(1, sound=3),)),
+        (20, (Channel(2),)),
+    }
 
 
 def test_a_synchronised_clip_sounds_in_the_roles_that_are_on(tmp_path: Path) -> None:

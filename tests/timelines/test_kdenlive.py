@@ -20,6 +20,7 @@ from tests.timelines.drawing import stems, timelines
 from soundmatte.timelines import kdenlive
 from soundmatte.timelines.errors import NotWritable
 from soundmatte.timelines.timeline import (
+    Channel,
     Clip,
     Source,
     StemClip,
@@ -151,6 +152,10 @@ def test_what_cannot_be_carried_is_said_and_leaves_a_gap() -> None:
     assert loses(clip(1, 10, 20, kind="nested", source=None), after) == table["nested timelines"]
     assert loses(clip(1, 10, 20, kind="generator", source=None), after) == table["generators"]
     assert loses(clip(1, 10, 20, effects=("blur",)), after) == table["effects"]
+    right = clip(1, 10, 20, channels=(Channel(2),))
+    assert loses(right, after) == table["chosen channels"]
+    whole = clip(1, 10, 20, channels=(Channel(1), Channel(2)))
+    assert kdenlive.lost(timeline_of(Track("video", 1, "", (whole,)))) == ()
     between = clip(1, 10, 20, into=Fraction(1, 100))
     assert loses(between, after) == table["positions between frames"]
     assert loses(after, kind="audio", channels=8) == table["channels"]

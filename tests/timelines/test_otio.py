@@ -28,7 +28,7 @@ from tests.timelines.drawing import (
 from soundmatte.errors import ExtraMissing
 from soundmatte.timelines import otio
 from soundmatte.timelines.errors import HostileTimeline, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline, Track
 from stemmux.timebase import Timecode
 
 _SAME_FOLDER = settings(
@@ -139,11 +139,12 @@ def test_what_is_lost_is_said() -> None:
     rate = RATES[3]
     nested = Clip(1, "n", "nested", None, Fraction(0), Fraction(1), effects=("blur",), speed=None)
     under = replace(nested, number=2, record=Fraction(1, 2))
+    heard = replace(nested, number=3, record=Fraction(2), channels=(Channel(1, sound=2),))
     rich = Timeline(
         "cut",
         rate,
         Timecode(0, rate, True),
-        (Track("video", 1, "", (nested, under)),),
+        (Track("video", 1, "", (nested, under, heard)),),
         size=(1920, 1080),
         sample_rate=48000,
     )
@@ -246,6 +247,17 @@ def test_every_kind_of_clip(tmp_path: Path) -> None:
     assert read.notes == ("series is a sequence of pictures, which is not read.",)
 
 
+def test_the_channels_that_a_sound_plays_are_those_resolve_says(tmp_path: Path) -> None:
+    said = [{"Source Channel ID": n, "Source Track ID": 2} for n in (0, 1)]
+    odd: list[Any] = [None, "Channels", [1], [{"Source Channel ID": "0", "Source Track ID": 0}], []]
+    items = [shot(str(n), 0, 10, 25.0) for n in range(6)]
+    for item, channels in zip(items, [said, *odd], strict=True):
+        item.metadata["Resolve_OTIO"] = {"Channels": channels}
+    read = clips(otio.read(saved(tmp_path, cut(25.0, ("Audio", items)))))
+    assert read[0].channels == (Channel(1, 3), Channel(2, 3))
+    assert [one.channels for one in read[1:]] == [()] * 5
+
+
 def test_transitions_take_up_no_time_and_are_named_on_both_sides(tmp_path: Path) -> None:
     rate = 24.0
     mix = schema.Transition("mix", schema.TransitionTypes.SMPTE_Dissolve, Time(6, 24), Time(6, 24))
@@ -299,6 +311,22 @@ def test_a_part_of_a_track_is_seen_and_all_of_it_counted(tmp_path: Path) -> None
     (one, other) = clips(otio.read(saved(tmp_path, made)))
     assert (one.number, one.record, one.duration, one.into) == (2, 0, 1, 1)
     assert (other.number, other.record, other.duration, other.into) == (3, 1, 1, 0)
+
+
+def test_stems_lie_where_they_should_in_a_timeline_of_which_a_part_is_seen(tmp_path: Path) -> None:
+    made = cut(25.0, ("Video", [shot("a", 0, 500, 25.0)]))
+    made.tracks.source_range = span(75, 400, 25.0)
+    path = saved(tmp_path, made)
+    laid = two_stems(otio.read(path))
+    path.write_bytes(otio.extended(path, laid))
+    added = otio.read(path).tracks[-2:]
+    for track, stem in zip(added, laid, strict=True):
+        assert [without_number(c) for c in track.clips] == list(map(stem_told, stem.clips))
+    # The library counts from where the tracks begin.
+    read = library.adapters.read_from_file(str(path))
+    clip = next(c for c in read.tracks[-1] if isinstance(c, schema.Clip))
+    at = laid[0].clips[0].record * 25 + 75
+    assert read.tracks[-1].range_of_child(clip).start_time.value == at
 
 
 def test_a_collection_of_one_timeline_is_that(tmp_path: Path) -> None:

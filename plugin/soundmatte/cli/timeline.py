@@ -71,7 +71,14 @@ MaskTrack = Annotated[
     ),
 ]
 SoundTrack = Annotated[
-    int, typer.Option("--sound", min=1, metavar="N", help="Number of the sound in a clip's file.")
+    int | None,
+    typer.Option(
+        "--sound",
+        min=1,
+        metavar="N",
+        help="Number of the sound in a clip's file.",
+        show_default="that which the clip plays",
+    ),
 ]
 EditHandles = Annotated[
     str,
@@ -141,7 +148,7 @@ def separate(
     invert: options.Invert = False,
     plane: options.Plane = options.MattePlane.LUMA,
     prompt: options.Prompt = "",
-    sound: SoundTrack = 1,
+    sound: SoundTrack = None,
     handles: EditHandles = "",
     media_root: Roots = None,
     rate: Rate = "",
@@ -207,23 +214,24 @@ def _separate(said: dict[str, Any]) -> None:
     with voice.stage("check") as told:
         wanted, items, left_out = _prepared(opened, into, chosen, said, voice, told)
     most = many.amount(said["max_total"])
+    each = list({id(item): item for item in items}.values())
     if said["dry_run"]:
         timeline_say.tell_plan(wanted, items, into, as_json=said["json"])
-        batch.check_total(items, most)
+        batch.check_total(each, most)
         return
-    batch.check_total(items, most)
+    batch.check_total(each, most)
     began = time.monotonic()
-    _work(items, said, voice)
+    _work(each, said, voice)
     with voice.stage("lay") as told:
         stems = edit.lay_all(wanted, items, into, told)
-    if len(items) == 1 and items[0].error is not None:
-        raise items[0].error
+    if len(each) == 1 and each[0].error is not None:
+        raise each[0].error
     if stems:
         made = edit_written.write(opened, stems, into)
         for note in made.notes:
             voice.note(note)
         timeline_say.tell(opened.timeline, made, stems, as_json=said["json"])
-    many.finish(items, time.monotonic() - began, as_json=said["json"])
+    many.finish(each, time.monotonic() - began, as_json=said["json"])
     if left_out:
         raise typer.Exit(many.SOME_FAILED)
 
@@ -250,6 +258,7 @@ def _prepared(
 ) -> tuple[list[Wanted], list[Item], int]:
     """What is to be done, checked and priced, and how many clips of a track are left out.
 
+    Clips that show the same range of a file have one item in common.
     Of a clip that was named and will not do, the error is raised.
     """
     from soundmatte.errors import SoundmatteError, UsageError
@@ -262,6 +271,7 @@ def _prepared(
         voice.note(note)
     wanted: list[Wanted] = []
     items: list[Item] = []
+    by_folder: dict[Path, Item] = {}
     left_out = 0
     checked = batch.Checked()
     for number, clip in enumerate(clips):
@@ -274,8 +284,18 @@ def _prepared(
             left_out += 1
             voice.note(f"{edit_choice.named(clip)} is left out: {error} {error.hint}")
             continue
-        item = edit.item_of(one, engine, into, accept_doubtful=said["accept_doubtful"])
-        checked.check(item)
+        there = next((other for other in wanted if edit_orders.same(one, other)), None)
+        if there is not None:
+            voice.note(
+                f"{edit_choice.named(clip)} is the same sound as clip {there.clip.number}, in the "
+                "same place; one of the two is separated."
+            )
+            continue
+        made = edit.item_of(one, engine, into, accept_doubtful=said["accept_doubtful"])
+        # A range of a file may lie in several places; it is separated once.
+        item = by_folder.setdefault(made.order.output, made)
+        if item is made:
+            checked.check(item)
         if item.error is not None and said["clip"]:
             raise item.error
         for note in one.notes:

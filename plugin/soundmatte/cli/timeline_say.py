@@ -61,12 +61,15 @@ def _stem_values(timeline: Timeline, one: Laid) -> dict[str, Any]:
 def tell_plan(wanted: list[Wanted], items: list[Item], into: Goal, *, as_json: bool) -> None:
     """What would be done, at what price."""
 
-    usd = check_total(items, None)
+    first = {id(item): one.clip for one, item in reversed(list(zip(wanted, items, strict=True)))}
+    usd = check_total({id(item): item for item in items}.values(), None)
     for one, item in zip(wanted, items, strict=True):
         if as_json:
             plan = say.plan_values(item.work) if item.work else None
             number = one.clip.number
             print_json({**many.values(item), "event": "plan", "number": number, "plan": plan})
+        elif (other := first[id(item)]) is not one.clip:
+            typer.echo(f"clip {one.clip.number} {one.clip.name}: separated with {other.number}")
         elif item.work:
             typer.echo("\n".join([f"clip {item.name}", *say.plan_in_words(item.work)]))
         else:

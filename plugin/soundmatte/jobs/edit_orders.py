@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from soundmatte.documents import Lay, MatteChoice, PictureChoice, Selection
-from soundmatte.jobs import edit_choice
+from soundmatte.jobs import edit_choice, edit_sound
 from soundmatte.settings import Output
 from soundmatte.timelines.errors import ClipUnfit
 from soundmatte.timelines.media import Finder
@@ -35,7 +35,7 @@ class Wish:
 
     Attributes:
         mask: the track with the mattes.
-        sound: number of the sound track in a clip's file, from 1.
+        sound: number of the sound track in a clip's file, from 1; None is that which it plays.
         handles: frames of the timeline before and behind.
     """
 
@@ -43,7 +43,7 @@ class Wish:
     mask: Track | None = None
     invert: bool = False
     plane: Literal["luma", "alpha"] = "luma"
-    sound: int = 1
+    sound: int | None = None
     handles: int = 0
     output: Output = field(default_factory=Output)
 
@@ -55,6 +55,7 @@ class Wanted:
     Attributes:
         first: frame of the timeline, from its first, that the stems begin at.
         sound: the clip that they are in sync with.
+        wide: channels of each sound of its file.
         notes: sentences that a person should read.
     """
 
@@ -63,6 +64,7 @@ class Wanted:
     first: int
     selection: Selection
     lay: Lay
+    wide: edit_sound.Widths = ()
     notes: tuple[str, ...] = ()
 
 
@@ -83,12 +85,17 @@ def wanted(timeline: Timeline, clip: Clip, wish: Wish, finder: Finder) -> Wanted
     at = first / rate
     start = heard.sync + at
     begin, end = _widened(heard, start, start + frames / rate)
+    wide = edit_sound.widths(heard.media)
+    number, notes = wish.sound, heard.notes
+    if number is None:
+        number, more = edit_sound.separated(timeline, track, clip, sound, wide)
+        notes += more
     selection = Selection(
         media=heard.path,
         start=begin,
         end=end,
         handles=wish.handles / rate,
-        track=wish.sound,
+        track=number,
         prompt=wish.prompt,
         style=wish.output.style,
         bits=wish.output.bits,
@@ -103,13 +110,17 @@ def wanted(timeline: Timeline, clip: Clip, wish: Wish, finder: Finder) -> Wanted
         timecode=timeline.start.time + at,
         drop=timeline.start.drop,
     )
-    notes = heard.notes
     if at != clip.record:
         notes += (f"{edit_choice.named(clip)} begins between two frames; its stems with a frame.",)
     if wish.mask is not None:
         selection, more = _seen(timeline, track, clip, selection, heard, wish, finder)
         notes += more
-    return Wanted(clip, sound, first, selection, lay, notes)
+    return Wanted(clip, sound, first, selection, lay, wide, notes)
+
+
+def same(one: Wanted, other: Wanted) -> bool:
+    """Whether the stems of two clips would be the same, in the same place."""
+    return (one.selection, one.lay) == (other.selection, other.lay)
 
 
 class _Footage:
@@ -121,13 +132,13 @@ class _Footage:
         assert clip.source is not None
         self.path = finder.find(clip.source)
         self.media = probe(self.path)
-        self.sync = _into(timeline, clip, self.media) - clip.record
+        self.sync = into_file(timeline, clip, self.media) - clip.record
         self.notes = _doubts(clip, self.path, self.media)
         if not finder.is_there(clip.source):
             self.notes = (f"{self.path} stands for {clip.source.target}.", *self.notes)
 
 
-def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
+def into_file(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
     """Seconds from a file's first picture to what lies at the clip's record start.
 
     A document that does not say where the file begins counts by the file's own timecode.
@@ -143,7 +154,8 @@ def _into(timeline: Timeline, clip: Clip, media: Media) -> Fraction:
     else:
         into = clip.into - code.time
     grace = 1 / timeline.rate
-    if into >= -grace and into + clip.duration <= media.duration + grace:
+    length = clip.duration * abs(clip.speed or Fraction(1))
+    if into >= -grace and into + length <= media.duration + grace:
         return into
     return clip.into
 
@@ -218,7 +230,7 @@ def _seen(
     assert masking.source is not None
     path = finder.find(masking.source)
     matte = probe(path, picture=True)
-    into = None if is_still(matte) else _into(timeline, masking, matte) - masking.record
+    into = None if is_still(matte) else into_file(timeline, masking, matte) - masking.record
     choice = MatteChoice(
         path=path,
         plane=wish.plane,

@@ -9,13 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from soundmatte.jobs import edit_choice
+from soundmatte.jobs import edit_choice, edit_orders, edit_sound
 from soundmatte.jobs.edit import Edit, Goal, Laid
 from soundmatte.timelines import formats
 from soundmatte.timelines.timeline import Clip, StemClip, StemTrack, Timeline
+from stemmux.errors import StemmuxError
 from stemmux.files import replacing
 from stemmux.timebase import frame_at
+
+if TYPE_CHECKING:
+    from stemmux.probe import Media
 
 #: The two tracks, as they are called where nothing else is.
 TRACKS = {"target": "Soundmatte Target", "residual": "Soundmatte Residual"}
@@ -110,10 +115,15 @@ def _muted(
     """The numbers of the clips to be disabled, and what is to be said of them."""
     within: set[int] = set()
     beyond: set[int] = set()
+    partly: set[int] = set()
     for one in stems:
-        ends, goes_on = edit_choice.heard_within(timeline, one.wanted.clip, one.wanted.sound)
-        within |= {clip.number for clip in ends}
-        beyond |= {clip.number for clip in goes_on}
+        wanted = one.wanted
+        ends, goes_on = edit_choice.heard_within(timeline, wanted.clip, wanted.sound)
+        same, more = edit_sound.stand_for(ends, wanted.selection.track, wanted.wide)
+        longer, _ = edit_sound.stand_for(goes_on, wanted.selection.track, wanted.wide)
+        within |= {clip.number for clip in same}
+        partly |= {clip.number for clip in more}
+        beyond |= {clip.number for clip in longer}
     if into.alone:
         return frozenset(), ()
     notes = []
@@ -122,9 +132,10 @@ def _muted(
             "The original sound still plays beside the stems: disable it, or give --mute-original."
         )
         return frozenset(), tuple(notes)
-    if beyond:
-        numbers = ", ".join(map(str, sorted(beyond)))
-        notes.append(f"Longer than the stems, and so not disabled: clip {numbers}.")
+    for numbers, what in ((beyond, "Longer than the stems"), (partly, "More than the stems")):
+        if numbers:
+            listed = ", ".join(map(str, sorted(numbers)))
+            notes.append(f"{what}, and so not disabled: clip {listed}.")
     if not within:
         notes.append("No sound clip of the original was found to be disabled.")
     return frozenset(within), tuple(notes)
@@ -135,15 +146,45 @@ def _alone(timeline: Timeline) -> Timeline:
 
 
 def _relinked(edit: Edit) -> Timeline:
-    """The timeline with every source that was found named by its path."""
+    """The timeline with every source that was found named by its path, and described."""
+    found: dict[str, Media | None] = {}
 
     def named(clip: Clip) -> Clip:
         state, where = edit.media(clip.source)
         if clip.source is None or state not in ("found", "elsewhere"):
             return clip
-        return replace(clip, source=replace(clip.source, target=where))
+        if where not in found:
+            found[where] = None if clip.source.duration else _probed(where)
+        media = None if clip.source.duration else found[where]
+        named = replace(clip, source=replace(clip.source, target=where))
+        return named if media is None else _described(edit.timeline, named, media)
 
     tracks = (
         replace(track, clips=tuple(map(named, track.clips))) for track in edit.timeline.tracks
     )
     return replace(edit.timeline, tracks=tuple(tracks))
+
+
+def _probed(path: str) -> Media | None:
+    """A file as measured; None where it cannot be read, or is one picture, which has no length."""
+    from stemmux.matte import is_still
+    from stemmux.probe import probe
+
+    try:
+        media = probe(Path(path), picture=True)
+    except StemmuxError:
+        return None
+    return None if is_still(media) else media
+
+
+def _described(timeline: Timeline, clip: Clip, media: Media) -> Clip:
+    """A clip that counts from where its file begins, of a document that does not say where."""
+    assert clip.source is not None
+    source = replace(
+        clip.source,
+        start=media.timecode.time if media.timecode else clip.source.start,
+        duration=media.duration,
+        rate=media.constant_rate,
+        channels=media.audio[0].channels if media.audio else None,
+    )
+    return replace(clip, source=source, into=edit_orders.into_file(timeline, clip, media))

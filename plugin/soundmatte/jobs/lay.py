@@ -25,7 +25,7 @@ from stemmux.bwf import WaveFormat, WaveWriter, wave_format
 from stemmux.errors import MediaError, VerificationFailed
 from stemmux.files import refused_output, replacing, scratch, scratch_in
 from stemmux.origination import Origination
-from stemmux.timebase import sample_at
+from stemmux.timebase import Timecode, sample_at
 
 if TYPE_CHECKING:
     from stemmux.ffmpeg import Progress
@@ -86,7 +86,11 @@ def reach(stem: Placed, how: Lay) -> Reach:
     begin, midnight = edge(-before), None
     if how.timecode is not None:
         # Rounded up: who asks in which frame that sample lies is told the one that begins there.
-        midnight = ceil((how.timecode - before / how.rate) * rate)
+        clock, day = (
+            how.timecode - before / how.rate,
+            Timecode(0, how.rate, how.drop).day / how.rate,
+        )
+        midnight = ceil((clock % day) * rate)
     return Reach(
         begin=begin,
         end=edge(how.frames + behind + how.tail),

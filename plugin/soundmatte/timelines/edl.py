@@ -20,13 +20,15 @@ from typing import Final
 from soundmatte.timelines.errors import HostileTimeline, RateMissing, UnreadableTimeline
 from soundmatte.timelines.timeline import Clip, Source, Timeline, Track, TrackKind
 from stemmux.errors import TimeError
-from stemmux.timebase import Timecode, drops, nearest
+from stemmux.timebase import Timecode, drops
 
 _LARGEST: Final = 32 * 1024 * 1024
 _TIMECODE = r"(\d{2}:\d{2}:\d{2}[:;.,]\d{2,3})"
 _EVENT = re.compile(
     r"\s*(?P<number>\d+)\s+(?P<reel>.*?)\s+(?P<tracks>\S+)\s+"
-    r"(?P<kind>C|D|W\d+|KB?|KO)\s+(?:(?P<length>\d+)\s+)?" + r"\s+".join([_TIMECODE] * 4) + r"\s*"
+    r"(?P<kind>C|D|W\d+|K(?:\s*[BO])?)\s+(?:(?P<length>\d+)\s+)?"
+    + r"\s+".join([_TIMECODE] * 4)
+    + r"\s*"
 )
 _SPEED = re.compile(r"M2\s+(?P<reel>.*?)\s+(?P<speed>[-+]?\d+(?:\.\d+)?)\s+" + _TIMECODE + r"\s*")
 _COMMENT = re.compile(r"\*\s*(?P<what>[A-Z ]+?)\s*:\s*(?P<said>.*)")
@@ -175,8 +177,7 @@ class _Reader:
                 hint=f"Is the rate {float(self._rate):.6g}? Give another with --rate.",
             ) from error
         if last.frame < first.frame:
-            day = Timecode.parse(f"23:59:59{';' if last.drop else ':'}00", self._rate).frame
-            return first.frame, last.frame + day + nearest(self._rate)
+            return first.frame, last.frame + last.day
         return first.frame, last.frame
 
     def _code(self, text: str, drop: bool) -> Timecode:
@@ -197,6 +198,7 @@ class _Reader:
             raise UnreadableTimeline(f"{self._name} holds no event of an EDL.", hint=_HINT)
         if self._strange:
             self._notes.append(f"{self._strange} of its lines could not be understood.")
+        self._over_midnight()
         first = min(event.record[0] for event in self._events)
         tracks: dict[tuple[TrackKind, int], list[Clip]] = {}
         before: _Event | None = None
@@ -214,12 +216,22 @@ class _Reader:
             notes=tuple(self._notes),
         )
 
+    def _over_midnight(self) -> None:
+        """Count on what is recorded on the next day: no timeline is longer than half a day."""
+        day = Timecode(0, self._rate, bool(self._record_drop)).day
+        starts = [event.record[0] for event in self._events]
+        if max(starts) - min(starts) <= day // 2:
+            return
+        late = [event for event in self._events if event.record[0] < day // 2]
+        for event in late:
+            event.record = (event.record[0] + day, event.record[1] + day)
+
     def _clip(self, event: _Event, before: _Event | None, first: int) -> Clip:
         said = event.comments
         effects: tuple[str, ...] = ()
         name = said.get("FROM CLIP NAME", "")
         if event.kind != "C":
-            effects = ("transition",)
+            effects = ("key" if event.kind.startswith("K") else "transition",)
             # Of two reels the comments name both, below the second.
             name = said.get("TO CLIP NAME", "") or ("" if before is None else name)
         target = next((said[what] for what in _FILES if said.get(what)), "")

@@ -8,12 +8,18 @@ from __future__ import annotations
 from typing import Final
 
 from soundmatte.timelines.laying import overlapping
-from soundmatte.timelines.timeline import Timeline
+from soundmatte.timelines.timeline import Clip, Timeline
 
 Losses = tuple[tuple[str, str], ...]
 
+#: Of every new document.
+CHOSEN_CHANNELS: Final = (
+    "chosen channels",
+    "Which sound or channels of its file a clip plays is left to the editor.",
+)
 #: Of every format in which a track holds files alone, one at a time.
 FILES_ALONE: Final[Losses] = (
+    CHOSEN_CHANNELS,
     ("nested timelines", "A nested timeline is left out, with a gap of its length in its place."),
     ("generators", "A title or another thing without a file is left out, with a gap in its place."),
     ("effects", "Effects and transitions are left out; the clips are as in their files."),
@@ -42,7 +48,19 @@ def told(losses: Losses, timeline: Timeline, **own: bool) -> tuple[str, ...]:
         "generators": any(clip.kind == "generator" for clip in clips),
         "effects": any(clip.effects for clip in clips),
         "overlapping clips": any(overlapping(track) for track in timeline.tracks),
+        "chosen channels": any(map(_chooses, clips)),
         "picture size": timeline.size is None,
         **{name.replace("_", " "): there for name, there in own.items()},
     }
     return tuple(sentence for what, sentence in losses if suffered.get(what))
+
+
+def _chooses(clip: Clip) -> bool:
+    """Whether a clip is known to play other channels of its file than the first, or not all."""
+    numbers = {channel.number for channel in clip.channels}
+    known = clip.source.channels if clip.source else None
+    return bool(numbers) and (
+        any((channel.sound or 1) > 1 for channel in clip.channels)
+        or numbers != set(range(1, len(numbers) + 1))
+        or len(numbers) < (known or 0)
+    )

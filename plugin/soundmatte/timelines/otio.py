@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from soundmatte.timelines.errors import MediaMissing
 from soundmatte.timelines.laying import Place, apart
-from soundmatte.timelines.losses import Losses, told
+from soundmatte.timelines.losses import CHOSEN_CHANNELS, Losses, told
 from soundmatte.timelines.media import address
-from soundmatte.timelines.otio_reading import AUDIO_TYPES, KINDS, loaded, read
+from soundmatte.timelines.otio_reading import AUDIO_TYPES, KINDS, loaded, read, seconds
 from soundmatte.timelines.timeline import Clip, Source, StemClip, StemTrack, Timeline, Track
 from stemmux.timebase import frame_at
 
@@ -29,6 +29,7 @@ LOSSES: Losses = (
     ("picture size", "OTIO does not say it; the editor's project does."),
     ("sample rate", "OTIO does not say it; the editor's project does."),
     ("drop frame", "OTIO does not say how timecode is counted; the editor's project does."),
+    CHOSEN_CHANNELS,
     ("nested timelines", "A nested timeline becomes a clip without media."),
     ("changing speed", "A speed that changes on the way, or is not known, becomes the original."),
     ("effects", "Effects and transitions are left out."),
@@ -49,7 +50,8 @@ def extended(path: Path, stems: Sequence[StemTrack], muted: frozenset[int] = fro
     for number, clip in enumerate(_clips(stack), 1):
         if number in muted:
             clip["enabled"] = False
-    stack["children"] += [_stem_track(track, rate) for track in stems]
+    before = _cut_off(stack, rate)
+    stack["children"] += [_stem_track(track, rate, before) for track in stems]
     return _spelled(document)
 
 
@@ -107,6 +109,16 @@ def _clips(stack: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for track in stack["children"]:
             if track.get("kind") == kind:
                 yield from (child for child in track["children"] if _schema(child) not in _NO_CLIPS)
+
+
+def _cut_off(stack: Mapping[str, Any], rate: Fraction) -> int:
+    """Frames of a timeline's tracks that lie before what is seen of them."""
+    seen = stack.get("source_range")
+    return (
+        0
+        if seen is None
+        else frame_at(seconds(seen["start_time"]["value"], seen["start_time"]["rate"]), rate)
+    )
 
 
 def _schema(value: Mapping[str, Any]) -> str:
@@ -172,8 +184,8 @@ def _path(target: str) -> str:
         return target
 
 
-def _stem_track(track: StemTrack, rate: Fraction) -> dict[str, Any]:
-    children, at = [], 0
+def _stem_track(track: StemTrack, rate: Fraction, before: int = 0) -> dict[str, Any]:
+    children, at = [], -before
     for place in apart(track.clips, rate):
         if place.start > at:
             children.append(_gap(place.start - at, rate))

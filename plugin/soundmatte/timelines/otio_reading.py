@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from soundmatte.errors import ExtraMissing
 from soundmatte.timelines.errors import HostileTimeline, UnreadableTimeline
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline, Track
 from stemmux.errors import TimeError
 from stemmux.timebase import Timecode, drops, frame_at, frame_rate, nearest
 
@@ -219,7 +219,8 @@ class _Reader:
         into = Fraction(0)
         if item.source_range is not None:
             into = _seconds(item.source_range.start_time) - source.start
-        return replace(made, kind="file", source=source, into=into)
+        channels = _source_channels(item)
+        return replace(made, kind="file", source=source, into=into, channels=channels)
 
     def _effects(self, item: Any) -> tuple[Fraction | None, tuple[str, ...]]:
         """The speed that time effects come to, and the names of the others."""
@@ -280,6 +281,24 @@ def _channels(track: Any) -> int | None:
     return {name: count for count, name in AUDIO_TYPES.items()}.get(str(word))
 
 
+def _source_channels(item: Any) -> tuple[Channel, ...]:
+    """The channels of its file that Resolve says of a sound, which it counts from 0."""
+    said = item.metadata.get("Resolve_OTIO", {})
+    listed = said.get("Channels") if isinstance(said, Mapping) else None
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        return ()
+    found = []
+    for one in listed:
+        channel, track = (
+            one.get(name) if isinstance(one, Mapping) else None
+            for name in ("Source Channel ID", "Source Track ID")
+        )
+        if not (isinstance(channel, int) and isinstance(track, int) and min(channel, track) >= 0):
+            return ()
+        found.append(Channel(channel + 1, track + 1))
+    return tuple(found)
+
+
 def _drops(frame: int, rate: Fraction) -> bool:
     """Whether timecode is drop-frame, which no OTIO says: if the start is round only then."""
     if not drops(rate):
@@ -288,14 +307,22 @@ def _drops(frame: int, rate: Fraction) -> bool:
     return with_drop.endswith("0:00;00") and not without.endswith("0:00:00")
 
 
+def seconds(value: float, rate: float) -> Fraction:
+    """A time that is counted in frames, or in samples.
+
+    Raises:
+        TimeError: it is none.
+    """
+    exact = _frames_per_second(rate)
+    if exact is None:
+        exact = Fraction(nearest(_exact(rate)))
+    if exact <= 0:
+        raise TimeError(f"{rate} is no rate.")
+    return _exact(value) / exact
+
+
 def _seconds(time: Any) -> Fraction:
-    rate = _frames_per_second(time.rate)
-    if rate is None:
-        # Sound is counted in samples.
-        rate = Fraction(nearest(_exact(time.rate)))
-    if rate <= 0:
-        raise TimeError(f"{time.rate} is no rate.")
-    return _exact(time.value) / rate
+    return seconds(time.value, time.rate)
 
 
 def _frames_per_second(rate: float) -> Fraction | None:

@@ -41,6 +41,19 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """A channel of a file.
+
+    Attributes:
+        number: from 1, in the sound `sound` of the file; through all its sounds where that is None.
+        sound: from 1.
+    """
+
+    number: int
+    sound: int | None = None
+
+
+@dataclass(frozen=True)
 class Clip:
     """A clip on a track.
 
@@ -53,6 +66,7 @@ class Clip:
             where it changes on the way, or the document does not say it clearly.
         enabled: it is seen or heard.
         effects: names of what the editor does to it that a file alone does not show.
+        channels: of its source that a sound plays; empty where the document does not say.
     """
 
     number: int
@@ -65,6 +79,7 @@ class Clip:
     speed: Fraction | None = Fraction(1)
     enabled: bool = True
     effects: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
     @property
     def end(self) -> Fraction:

@@ -20,7 +20,7 @@ from pathlib import Path
 from soundmatte.timelines.errors import RateMissing, UnreadableTimeline
 from soundmatte.timelines.fcp7 import words
 from soundmatte.timelines.markup import Document, Element, opened
-from soundmatte.timelines.timeline import Clip, Source, Timeline, Track, TrackKind
+from soundmatte.timelines.timeline import Channel, Clip, Source, Timeline, Track, TrackKind
 from stemmux.timebase import Timecode, drops, frame_at, nearest
 
 _ITEMS = ("clipitem", "generatoritem", "transitionitem")
@@ -191,7 +191,11 @@ class _Reading:
                 continue
             clip = self._clip(item, extent, speed, base)
             beside = [t.word("effect", "name") or "transition" for t in (before, after) if t]
-            clip = replace(clip, effects=tuple(dict.fromkeys((*clip.effects, *beside))))
+            clip = replace(
+                clip,
+                effects=tuple(dict.fromkeys((*clip.effects, *beside))),
+                channels=_channels([item, *(row[at] for row in rows[1:])]),
+            )
             yield clip, tuple(row[at] for row in rows)
 
     def _extent(
@@ -354,6 +358,16 @@ def _beside(row: Sequence[Element], at: int) -> tuple[Element | None, Element | 
         before if before and before.tag == "transitionitem" else None,
         after if after and after.tag == "transitionitem" else None,
     )
+
+
+def _channels(items: Sequence[Element]) -> tuple[Channel, ...]:
+    """The channels of their file that clips of a sound play, one each."""
+    said = [
+        words.whole(item, "sourcetrack", "trackindex")
+        for item in items
+        if item.word("sourcetrack", "mediatype") == "audio"
+    ]
+    return tuple(Channel(number) for number in said if number)
 
 
 def _cut(transition: Element) -> Fraction | None:

@@ -61,6 +61,8 @@ def timecode(element: Element | None, otherwise: Fraction) -> Timecode | None:
     if frame is not None:
         return Timecode(int(frame), own, drop)
     try:
-        return Timecode.parse(f"{text[:-3]}{';' if drop else ':'}{text[-2:]}", own)
+        # Drop-frame is written with one semicolon, or with nothing else.
+        clock = text[:-3].replace(";", ":")
+        return Timecode.parse(f"{clock}{';' if drop else ':'}{text[-2:]}", own)
     except TimeError:
         return None

@@ -5,13 +5,14 @@ This module must not know where the element lies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 from soundmatte.timelines.fcpxml.resources import Asset, on, seconds
 from soundmatte.timelines.markup import Element
-from soundmatte.timelines.timeline import TrackKind
+from soundmatte.timelines.timeline import Channel, TrackKind
 from stemmux.errors import TimeError
 from stemmux.timebase import frame_rate
 
@@ -140,6 +141,26 @@ def heard(item: Element, silent: frozenset[str]) -> bool:
     else:
         roles = [role(item, "audio")]
     return any(each not in silent and each.partition(".")[0] not in silent for each in roles)
+
+
+def channels(item: Element) -> tuple[Channel, ...]:
+    """The channels of its file that its sound plays; none where it does not say."""
+    if item.tag == "audio":
+        sources = item.attributes.get("srcID", "1").strip()
+        sound = int(sources) if re.fullmatch(r"[1-9]\d?", sources) else 1
+        if sound > 1:
+            return tuple(Channel(number, sound) for number in _numbers(item) or [1])
+        # Of the first source they are counted through the file.
+        return tuple(Channel(number) for number in _numbers(item))
+    components = [c for c in item.all("audio-channel-source") if on(c) and on(c, "active")]
+    found = [number for component in components for number in _numbers(component)]
+    return tuple(Channel(number) for number in sorted(set(found)))
+
+
+def _numbers(element: Element) -> list[int]:
+    """The channels in `srcCh`."""
+    words = element.attributes.get("srcCh", "").split(",")
+    return [int(word) for word in words if re.fullmatch(r"\s*[1-9]\d?\s*", word)]
 
 
 def effects(item: Element, kind: TrackKind) -> list[str]:

@@ -245,6 +245,7 @@ def _clip(
         speed=inner.pace if around.sure else None,
         enabled=around.enabled and heard,
         effects=_once([*elements.effects(item, kind), *around.beside]),
+        channels=elements.channels(item) if kind == "audio" and source else (),
     )
 
 
