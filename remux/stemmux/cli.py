@@ -110,7 +110,10 @@ def extract(
     kinds = ["mix.wav", "mono.wav"] + (["proxy.mov"] if media.video else [])
     paths = [output / f"{clip.stem}_{kind}" for kind in kinds]
     with ExitStack() as stack, Console().stage("extract") as progress:
-        files = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in paths]
+        files = [
+            stack.enter_context(replacing(path, overwrite=overwrite, sources=[clip]))
+            for path in paths
+        ]
         proxy = files[2] if len(files) > 2 else None
         cut(media, span, Cut(files[0], files[1], proxy, track), progress=progress)
     first, last = span.samples(media.track(track).rate)
@@ -150,7 +153,7 @@ def matte(
     span = span_of(media, start, end)
     console = Console()
     with (
-        replacing(output, overwrite=overwrite) as file,
+        replacing(output, overwrite=overwrite, sources=[clip, matte]) as file,
         console.stage("matte") as progress,
     ):
         mask = write_mask(

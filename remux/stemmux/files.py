@@ -12,7 +12,7 @@ import errno
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -49,14 +49,20 @@ def refused_output(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def replacing(
+    path: Path, *, overwrite: bool = False, sources: Iterable[Path] = ()
+) -> Iterator[Path]:
     """Give a temporary name beside `path`, with its suffix; on success it becomes `path`.
+
+    Args:
+        sources: what it is made from, and never takes the place of.
 
     Raises:
         OutputExists: `path` is there and `overwrite` is false (checked before and after).
-        OutputRefused: the folder cannot be written to, or the disk is full.
+        OutputRefused: the folder cannot be written to, the disk is full, or `path` is a source.
     """
     with refused_output(path):
+        spare(path, sources)
         if path.exists() and not overwrite:
             raise _exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +77,18 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             flush_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def spare(path: Path, sources: Iterable[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        OutputRefused: `path` is one of the sources, by whatever name.
+    """
+    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
+        raise OutputRefused(
+            f"{path} is read here, and is not replaced.", hint="Name another file or folder."
+        )
 
 
 def flush(path: Path) -> None:

@@ -84,8 +84,12 @@ def fit(
     """
     told = progress or (lambda share: None)
     wanted = [folder / f"{media.path.stem}_{role}.wav" for role in ("target", "residual")]
+    sources = [media.path, target, *([residual] if residual else [])]
     with ExitStack() as stack:
-        outs = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in wanted]
+        outs = [
+            stack.enter_context(replacing(path, overwrite=overwrite, sources=sources))
+            for path in wanted
+        ]
         work = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix=".stemmux-", dir=folder))
         )

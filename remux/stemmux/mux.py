@@ -122,7 +122,8 @@ def add(
     own_sound = bool(media.audio) and not replace_audio
     _check_default(default, stems, own_sound=own_sound)
     refuse(Wish(media, [_format(stem) for stem in stems], own_sound=own_sound), container)
-    with replacing(out, overwrite=overwrite) as temporary:
+    sources = [media.path, *(stem.path for stem in stems)]
+    with replacing(out, overwrite=overwrite, sources=sources) as temporary:
         if container == "wav":
             from stemmux.polyphonic import write
 

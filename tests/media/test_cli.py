@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,6 +185,37 @@ def test_add_says_what_is_lost_and_takes_its_options(studio: Studio, tmp_path: P
     assert flags == [False, True, False]
     wrong = ("add", clip.path, *stems, "-o", tmp_path / "x.mkv", "--default", "cat")
     assert answer(*wrong, status=1)["error"]["message"] == "No stem is called 'cat'."
+
+
+def test_nothing_that_is_read_is_written_over(studio: Studio, tmp_path: Path) -> None:
+    """Whatever it is called there; asked to overwrite or not."""
+    clip, stem = tmp_path / "a.mov", tmp_path / "a_target.wav"
+    shutil.copy(studio.clip("mov").path, clip)
+    shutil.copy(studio.wave(noise(1, 48000)), stem)
+    other, wave = tmp_path / "linked.mov", tmp_path / "a_mix.wav"
+    os.link(clip, other)
+    shutil.copy(stem, wave)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for words in (
+        ("add", clip, stem, "-o", clip),
+        ("add", clip, stem, "-o", other),
+        ("add", clip, stem, "-o", stem),
+        ("conform", clip, stem, "-o", tmp_path),
+        ("conform", clip, wave, stem, "-o", tmp_path),
+        ("matte", clip, clip, "-o", clip),
+        ("matte", other, clip, "-o", other),
+    ):
+        error = answer(*words, "--overwrite", status=1)["error"]
+        assert error["kind"] == "OutputRefused"
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    # What only lies there may be replaced; a clip of that name may not.
+    answer("extract", clip, "-o", tmp_path, "--overwrite")
+    assert wave.read_bytes() != before[wave]
+    mix = tmp_path / "b_mix.wav"
+    os.link(wave, tmp_path / "b.wav")
+    os.link(wave, mix)
+    assert answer("extract", tmp_path / "b.wav", "-o", tmp_path, "--overwrite", status=1)
+    assert mix.samefile(wave)
 
 
 def test_null(studio: Studio) -> None:

@@ -16,6 +16,7 @@ from soundmatte.errors import EngineRefused, UsageError
 from soundmatte.jobs.journal import stamps
 from soundmatte.jobs.work import Work
 from stemmux.errors import MediaError, OutputExists, OutputRefused
+from stemmux.files import spare
 from stemmux.timebase import Span, frame_time
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ def _check_matte(work: Work, span: Span) -> list[str]:
 
 
 def _check_output(work: Work, media: Media, span: Span, samples_per_second: int) -> None:
+    parts = (work.selection.matte, work.selection.picture)
+    sources = [media.path, *(part.path for part in parts if part is not None)]
     for path in map(work.finished, work.kinds):
-        if path.is_dir() or (path.exists() and path.samefile(media.path)):
-            what = "a folder" if path.is_dir() else "the clip itself"
+        if path.is_dir():
             raise OutputRefused(
-                f"{path} is {what}, and is not replaced.", hint="Name another folder with -o."
+                f"{path} is a folder, and is not replaced.", hint="Name another folder with -o."
             )
+        spare(path, sources)
         mine = path in map(work.finished, work.delivered)
         if path.exists() and not work.overwrite and not mine:
             raise exists(path)

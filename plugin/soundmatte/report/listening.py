@@ -94,7 +94,7 @@ def listening_copy(stem: Path, out: Path, *, overwrite: bool = False) -> Listeni
         )
     kind, codec, bit_rate = ENCODERS[out.suffix.lower()]
     with (
-        replacing(out, overwrite=overwrite) as part,
+        replacing(out, overwrite=overwrite, sources=[stem]) as part,
         tempfile.TemporaryDirectory(prefix="soundmatte-") as folder,
     ):
         sixteen = _sixteen_bit(stem, Path(folder, "stem.wav"), mixed_down=True)
