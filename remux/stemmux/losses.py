@@ -5,7 +5,7 @@ This module must not know how the new file was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from stemmux.cargo import TEXT, Loss
@@ -16,6 +16,8 @@ from stemmux.probe import Media
 
 #: Chapters may start this far from where they did: two ticks of the coarsest clock (s).
 _SAME_TIME = Fraction(2, 1000)
+#: The range in which black is 0, as libav counts ranges.
+_FULL = 2
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("video", "picture"),
     ("audio", "sound"),
@@ -59,14 +61,28 @@ def _of_the_file(carrying: Carrying, found: Media, after: Contents) -> Iterator[
         yield "timecode", str(media.timecode)
     if not _same_chapters(before, after):
         yield "chapters", str(len(before.chapters))
-    if any(old and new != old for old, new in zip(before.colour, after.colour, strict=True)):
-        yield "colour tags", "/".join(map(str, before.colour))
+    if gone := _colours(before.colour, after.colour):
+        yield "colour tags", ", ".join(gone)
     if before.mastering and after.mastering != before.mastering:
         yield "mastering display", "of the picture"
     if before.light and after.light != before.light:
         yield "light levels", "/".join(map(str, before.light))
     if media.video is not None and found.picture().rotation != media.video.rotation:
         yield "rotation", f"{media.video.rotation}°"
+
+
+def _colours(before: Sequence[int], after: Sequence[int]) -> list[str]:
+    """What is said of colour in numbers of ITU-T H.273, as far as it is not said any more."""
+    words = ("primaries", "transfer", "matrix")
+    gone = [
+        f"{word} {old}"
+        for word, old, new in zip(words, before, after, strict=False)
+        if old not in (0, new)
+    ]
+    # All take a picture to be of limited range that says nothing.
+    if (before[3] == _FULL) != (after[3] == _FULL):
+        gone.append("full range" if before[3] == _FULL else "limited range")
+    return gone
 
 
 def _same_chapters(before: Contents, after: Contents) -> bool:

@@ -220,3 +220,34 @@ def test_the_null_of_what_was_written(studio: Studio, tmp_path: Path) -> None:
     assert nearly.parts_null_db == pytest.approx(20 * np.log10(2.0**-23) - 30, abs=0.1)
     alone: Muxed = add(media, stems[:1], tmp_path / "alone.mkv")
     assert (alone.null_db, alone.parts_null_db) == (-np.inf, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "codec", "said"),
+    [
+        (("-color_range", "tv"), "libx264", ""),
+        (
+            ("-pix_fmt", "yuvj420p", "-color_range", "pc"),
+            "mpeg4",
+            "Colour tags not in the new file: full range.",
+        ),
+    ],
+)
+def test_a_range_is_missed_only_where_it_is_not_the_usual_one(
+    studio: Studio, tmp_path: Path, flags: tuple[str, ...], codec: str, said: str
+) -> None:
+    clip = studio.new(".mkv")
+    picture = (
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=64x64:d=1:r=25",
+        "-f",
+        "lavfi",
+        "-i",
+        "anoisesrc=d=1",
+    )
+    ffmpeg(*picture, "-c:v", codec, *flags, "-c:a", "pcm_s16le", "-ar", 48_000, clip)
+    stem = Stem(studio.wave(noise(1, 48_000)), "Target")
+    made = add(probe(clip), [stem], tmp_path / "out.mov")
+    assert made.lost == ((said,) if said else ())
