@@ -195,8 +195,8 @@ def run_program(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A group, not a session: Linux weighs sessions against each other before it asks how nice
-        # their processes are, and whoever runs this may have stepped back for somebody.
+        # A group, not a session: Linux gives each session the same share, however nice it is, and
+        # an editor would have several against it.
         process_group=None if os.name == "nt" else 0,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )

@@ -331,11 +331,6 @@ def step_back(process: "subprocess.Popen[bytes]") -> None:
         # The whole group: threads that it has already would be left out otherwise.
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PGRP, process.pid, NICE)
-        # Linux weighs a session as a whole against others, whatever its processes say (sched(7)).
-        with contextlib.suppress(OSError), open(
-            f"/proc/{process.pid}/autogroup", "w", encoding="ascii"
-        ) as weight:
-            weight.write(str(NICE))
 
 
 def end_tree(process: "subprocess.Popen[bytes]") -> None:
