@@ -104,13 +104,6 @@ def test_a_number_that_was_given_to_another_process_is_not_the_same() -> None:
     assert Claim("elsewhere|or not", mine.process, "1").alive()
 
 
-def test_a_claim_from_before_this_machine_was_renamed_and_started_anew_is_over() -> None:
-    mine = Claim.mine()
-    ticks, _, boot = mine.started.partition("@")
-    assert not replace(mine, host="before", started=f"{ticks}@{boot[::-1]}").alive()
-    assert replace(mine, host="beside", process=2**22 + 1).alive()  # in another container
-
-
 def test_elsewhere_than_on_linux_the_start_is_a_time_of_day() -> None:
     mine = _by_clock(os.getpid())
     assert abs(float(mine) - time.time()) < 24 * 3600
