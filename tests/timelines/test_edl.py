@@ -224,6 +224,17 @@ def test_what_is_recorded_after_midnight_lies_behind_what_is_before(
     )
 
 
+def test_a_day_is_no_night(tmp_path: Path) -> None:
+    """What is laid by the time of day, from morning to evening."""
+    text = "".join(
+        f"{n:03d}  R  V  C  01:00:00:00 01:00:01:00 {hour:02d}:00:00:00 {hour:02d}:00:01:00\n"
+        for n, hour in enumerate((20, 6, 13), 1)
+    )
+    read = listed(tmp_path, text)
+    assert str(read.start) == "06:00:00:00"
+    assert sorted(clip.record for clip in clips(read)) == [0, 7 * 3600, 14 * 3600]
+
+
 def test_what_lies_under_a_key_is_an_event_of_its_own(tmp_path: Path) -> None:
     place = "01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00"
     for kinds in (("K B", "K"), ("KB   010", "K    025"), ("K B", "K O 030")):

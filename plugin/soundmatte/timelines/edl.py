@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -217,14 +218,14 @@ class _Reader:
         )
 
     def _over_midnight(self) -> None:
-        """Count on what is recorded on the next day: no timeline is longer than half a day."""
+        """Count on what is recorded on the next day: where nothing is for most of this one."""
         day = Timecode(0, self._rate, bool(self._record_drop)).day
-        starts = [event.record[0] for event in self._events]
-        if max(starts) - min(starts) <= day // 2:
-            return
-        late = [event for event in self._events if event.record[0] < day // 2]
-        for event in late:
-            event.record = (event.record[0] + day, event.record[1] + day)
+        starts = sorted(event.record[0] for event in self._events)
+        for before, after in pairwise(starts):
+            if after - before > day * 3 // 4:
+                for event in self._events:
+                    if event.record[0] <= before:
+                        event.record = (event.record[0] + day, event.record[1] + day)
 
     def _clip(self, event: _Event, before: _Event | None, first: int) -> Clip:
         said = event.comments
