@@ -2,15 +2,18 @@
 
     python engine.py bridge
 
-The prompt says what the separator does: "wait" until it is cancelled, "deaf" to that, "ffmpeg" and
-"silent ffmpeg" in a program that takes ten minutes, "print" to wherever one can print, "break".
+The prompt says what the separator does: "wait" until it is cancelled, "signal" the same on a thread
+that takes a signal, "deaf" to it, "ffmpeg" and "silent ffmpeg" in a program that takes ten minutes,
+"print" to wherever one can print, "break".
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,7 +42,9 @@ class Told(Part):
         """Do what the prompt says, then take half of everything."""
         what = "" if RELEASED in os.environ else question.prompt
         progress(0.25)
-        while what == "wait":
+        if what == "signal":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        while what in ("wait", "signal"):
             progress(0.25)
             time.sleep(0.02)
         if what == "deaf":

@@ -127,6 +127,15 @@ def test_a_signal_ends_it(start: Starter, order: Orders) -> None:
     assert only_job().state == "cancelled"
 
 
+def test_a_signal_ends_it_whichever_thread_takes_it(start: Starter, order: Orders) -> None:
+    """Of all threads one that starts a program takes it now and then."""
+    engine = start()
+    name = engine.send("separate", order=order("signal"))
+    event = heard(engine, lambda event: event["event"] == "error")
+    assert (event["id"], event["kind"], event["exit_code"]) == (name, "Cancelled", 130)
+    assert engine._process.wait(LIMIT) == 130
+
+
 def test_work_that_does_not_look_is_ended_by_force(start: Starter, order: Orders) -> None:
     """A program that nobody watches while it runs."""
     engine = start()
