@@ -44,8 +44,8 @@ _MOST_WAITING: Final = 1000
 #: process is to end (the service must hear of it before); after which it is left to itself; and
 #: that the last events have.
 _BY_FORCE, _GIVEN_UP, _LAST_WORDS = 3.0, 4.0, 0.5
-#: How often those are looked for; and signals that another thread took, which does not wake the main
-#: one: a thread that starts a program takes those that come just then.
+#: How often those are looked for; and signals that another thread took, which does not wake the
+#: main one: a thread that starts a program takes those that come just then.
 _TICK, _LOOK = 0.1, 0.5
 
 
