@@ -86,21 +86,17 @@ def fit(
     wanted = [folder / f"{media.path.stem}_{role}.wav" for role in ("target", "residual")]
     sources = [media.path, target, *([residual] if residual else [])]
     with ExitStack() as stack:
-        outs = [
-            stack.enter_context(replacing(path, overwrite=overwrite, sources=sources))
-            for path in wanted
-        ]
-        work = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix=".stemmux-", dir=folder))
-        )
+        names = (replacing(path, overwrite=overwrite, sources=sources) for path in wanted)
+        outs = [stack.enter_context(name) for name in names]
+        temporary = tempfile.TemporaryDirectory(prefix=".stemmux-", dir=folder)
+        work = Path(stack.enter_context(temporary))
         mix = _mix(media, span, track, encoding, work, told)
-        found = conform(
-            mix,
-            [Piece(target, residual, 0, mix.frames)],
-            work,
-            style=style,
-            progress=lambda share: told(_SETTLED + share * (_FITTED - _SETTLED)),
-        )
+        pieces = [Piece(target, residual, 0, mix.frames)]
+
+        def fitting(share: float) -> None:
+            told(_SETTLED + share * (_FITTED - _SETTLED))
+
+        found = conform(mix, pieces, work, style=style, progress=fitting)
         _check(found, accept_doubtful)
         made = _divided(media, span, mix, found, outs)
         level = null_db(mix.path, outs)

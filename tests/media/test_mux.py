@@ -299,13 +299,6 @@ def test_a_file_that_is_there_is_kept(studio: Studio, tmp_path: Path) -> None:
     assert len(probe(out).audio) == 2
 
 
-def test_the_clip_can_be_replaced_by_itself_with_stems(studio: Studio, tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mov"
-    clip.write_bytes(studio.clip("mov").path.read_bytes())
-    add(probe(clip), [Stem(studio.wave(noise(1, 48000)), "Target")], clip, overwrite=True)
-    assert len(probe(clip).audio) == 2
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
