@@ -77,13 +77,16 @@ def whole(case, folder):
     wanted = {role: [name] for role, name in roles.items()}
     wanted |= {"both": names, "original": [clip.strip]}
     ahead = max(0, clip.first - 1)
-    skipped = timing.entered(ahead, clip.first, clip.rate, clip.frame_rate)
+    # Where a frame starts on a whole sample, Blender may take the next one for it.
+    skipped = timeline.entered(scene, ahead, clip.first, clip.rate, folder)
     length = timing.samples(clip.end - clip.first, clip.rate, clip.frame_rate)
     for name, strips in wanted.items():
         # One frame more: Blender counts a mixdown's length without its part of a sample.
         heard = timeline.mixed(scene, strips, ahead, clip.end + 1, clip.rate, clip.channels, folder)
         path = os.path.join(folder, f"heard {name}.wav")
-        timeline.write(path, heard[skipped:][:length], clip.rate)
+        # The clip itself may be heard a sample away from that.
+        begin, count = (skipped - 1, length + 2) if name == "original" else (skipped, length)
+        timeline.write(path, heard[begin:][:count], clip.rate)
     told["length"], told["handle"] = (
         length,
         timing.samples(clip.handle_in, clip.rate, clip.frame_rate),
