@@ -2,7 +2,7 @@
 
     python benchmarks/resolve_kills.py [--route direct] [--every 1] [--first 1] [--workers 2]
 
-Every call of a whole run on both routes, once before and once after Resolve has done it: some 1300
+Every call of a whole run on both routes, once before and once after Resolve has done it: some 1700
 runs, each followed by one of another script, against the fake of `tests/resolve`. Prints what is
 not as it was, and a count; the status is 1 if there was any.
 """
